@@ -1,0 +1,35 @@
+"""The one way to make a background task: acknowledged early, ids only, no result kept (RL-01, RL-02).
+
+A task is a hint that work may be due; the work itself locks its rows and may be asked for twice. What a killed worker
+leaves undone is found by the next sweep, so nothing depends on a message surviving.
+"""
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from celery import shared_task
+
+
+def task(*, queue: str = "default") -> Callable[[Callable[..., None]], Any]:
+    """Decorate an idempotent function of ids as a Celery task on `queue`. Raises TypeError for an argument that is no id."""
+
+    def decorate(work: Callable[..., None]) -> Any:
+        @wraps(work)
+        def run(*ids: int | str) -> None:
+            for given in ids:
+                _check_id(given)
+            work(*ids)
+
+        name = f"{work.__module__}.{work.__name__}"
+        return shared_task(name=name, queue=queue, acks_late=False, ignore_result=True, max_retries=0)(run)
+
+    return decorate
+
+
+def _check_id(given: int | str) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | str):
+        raise TypeError("a task takes ids only")
+    if isinstance(given, str):
+        uuid.UUID(given)

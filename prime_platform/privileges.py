@@ -1,0 +1,56 @@
+"""What each database login may do with each table: the second wall behind the program (AU-02, SE-09).
+
+One table of rules, applied by `manage.py grants` after every migration and compared with the catalogue by a test. The
+letters are S(elect) I(nsert) U(pdate) D(elete); nobody but the owner has any other privilege. A rule is chosen from the
+most special to the most general: the model, its kind, its app. What no rule names is granted to nobody.
+"""
+
+from django.apps import apps
+from django.db import models
+from pghistory.models import Event
+
+LOGINS = ("prime_web", "prime_worker", "prime_infer")
+Rule = dict[str, str]  # login → letters
+
+EVENT: Rule = {"prime_web": "S", "prime_worker": "S"}
+"""History is written by triggers that run as the owner; no login can insert, change or remove it."""
+
+BY_MODEL: dict[str, Rule] = {
+    "accounts.User": {"prime_web": "SIU", "prime_worker": "S", "prime_infer": "S"},
+    "accounts.AccessRecord": {"prime_web": "SI", "prime_worker": "SI", "prime_infer": "SI"},
+    "accounts.Heartbeat": {"prime_web": "SIU", "prime_worker": "SIU", "prime_infer": "SIU"},
+    "accounts.Installation": {"prime_web": "S", "prime_worker": "S", "prime_infer": "S"},
+    "accounts.LedgerRow": {"prime_web": "S", "prime_worker": "S", "prime_infer": "S"},
+    "accounts.LedgerWriter": {},
+    "studies.Milestone": {"prime_web": "SI", "prime_worker": "SI", "prime_infer": "SI"},
+    "studies.Participant": {"prime_web": "SIU", "prime_worker": "SU", "prime_infer": "S"},
+    "studies.Study": {"prime_web": "SU", "prime_worker": "S", "prime_infer": "S"},
+    "studies.Center": {"prime_web": "SU", "prime_worker": "S", "prime_infer": "S"},
+    "sessions.Session": {"prime_web": "SIUD"},
+    "authtoken.Token": {"prime_web": "SID"},
+    "contenttypes.ContentType": {"prime_web": "S", "prime_worker": "S"},
+}
+
+BY_APP: dict[str, Rule] = {
+    "studies": {"prime_web": "SIU", "prime_worker": "S"},
+    "imaging": {"prime_web": "SIU", "prime_worker": "SIU", "prime_infer": "S"},
+    "followup": {"prime_web": "SIU", "prime_worker": "S"},
+}
+"""Clinical rows are never deleted by a login of the site; `predictions` and `analysis` are granted table by table."""
+
+VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
+
+
+def rule(model: type[models.Model]) -> Rule:
+    """The rule for one model."""
+    label = model._meta.label
+    if label in BY_MODEL:
+        return BY_MODEL[label]
+    if issubclass(model, Event):
+        return EVENT
+    return BY_APP.get(model._meta.app_label, {})
+
+
+def tables() -> dict[str, Rule]:
+    """Every managed table of the installation with its rule."""
+    return {model._meta.db_table: rule(model) for model in apps.get_models(include_auto_created=True) if model._meta.managed}

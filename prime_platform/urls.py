@@ -1,0 +1,23 @@
+"""Every address of the platform. Rooms bring their own; this page says where they stand."""
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
+
+import imaging.api
+import studies.api
+from prime_platform import health
+
+router = SimpleRouter()
+for prefix, viewset, basename in [*studies.api.API_ROUTES, *imaging.api.API_ROUTES]:
+    router.register(prefix, viewset, basename)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("api/v1/", include(router.urls)),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("", include("accounts.urls")),
+    path("", include("studies.urls")),
+    path("", include("imaging.urls")),
+]
