@@ -6,7 +6,6 @@ by nothing else. What must never be false is a constraint here, or, where Django
 
 import uuid
 from datetime import date, timedelta
-from typing import Any
 
 import pgtrigger
 from django.conf import settings
@@ -176,8 +175,8 @@ class Screening(models.Model):
     surgery_date = models.DateField()
     age_at_surgery = models.PositiveSmallIntegerField(null=True, blank=True)
     sex = models.CharField(max_length=1, choices=Sex, default=Sex.UNKNOWN)
-    answers: models.JSONField[dict[str, str]] = models.JSONField(default=dict)
-    eligibility: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
+    answers = models.JSONField(default=dict)
+    eligibility = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=ScreeningStatus, default=ScreeningStatus.SCREENED)
     exclusion_reason = models.CharField(max_length=40, blank=True)
     screened_at = models.DateTimeField()
@@ -253,7 +252,7 @@ class Participant(models.Model):
     screening = models.OneToOneField(Screening, models.PROTECT, related_name="participant")
     sequence = models.PositiveIntegerField()
     study_number = models.CharField(max_length=10)
-    eligibility: models.JSONField[dict[str, Any]] = models.JSONField()
+    eligibility = models.JSONField()
     status = models.CharField(max_length=20, choices=ParticipantStatus, default=ParticipantStatus.ENROLLED)
     enrolled_on = models.DateField()
     enrolled_at = models.DateTimeField()
