@@ -53,4 +53,4 @@ def rule(model: type[models.Model]) -> Rule:
 
 def tables() -> dict[str, Rule]:
     """Every managed table of the installation with its rule."""
-    return {model._meta.db_table: rule(model) for model in apps.get_models(include_auto_created=True) if model._meta.managed}
+    return {model._meta.db_table: rule(model) for model in apps.get_models(include_auto_created=True) if model._meta.managed and not model._meta.proxy}

@@ -1,0 +1,36 @@
+"""The privileges in the catalogue are the privileges in the table (SE-09)."""
+
+import pytest
+from django.db import connection
+
+from prime_platform import privileges
+
+GRANTED = """
+SELECT table_name, grantee, string_agg(CASE privilege_type WHEN 'SELECT' THEN 'S' WHEN 'INSERT' THEN 'I' WHEN 'UPDATE' THEN 'U'
+    WHEN 'DELETE' THEN 'D' ELSE privilege_type END, '')
+FROM information_schema.role_table_grants WHERE table_schema = 'public' AND grantee <> 'prime_owner' GROUP BY 1, 2
+"""
+
+
+@pytest.mark.django_db
+def test_catalogue_equals_the_table():
+    with connection.cursor() as cursor:
+        cursor.execute(GRANTED)
+        granted = {(table, login): set(letters) for table, login, letters in cursor.fetchall()}
+    expected = {(table, login): set(letters) for table, rule in privileges.tables().items() for login, letters in rule.items() if letters}
+    assert granted == expected
+
+
+@pytest.mark.django_db
+def test_site_logins_own_nothing_and_are_no_superusers():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)", [list(privileges.LOGINS)])
+        assert cursor.fetchall() == []
+        cursor.execute("SELECT relname FROM pg_class JOIN pg_roles r ON r.oid = relowner WHERE r.rolname = ANY(%s)", [list(privileges.LOGINS)])
+        assert cursor.fetchall() == []
+
+
+def test_history_is_writable_by_no_login():
+    events = {table: rule for table, rule in privileges.tables().items() if table.endswith("event")}
+    assert events
+    assert all(set(letters) <= {"S"} for rule in events.values() for letters in rule.values())
