@@ -1,0 +1,189 @@
+"""What happened after surgery: treatment, visits, assessments, recurrence, death, contacts.
+
+Dates are ISO 8601 text that may stop at the month or year, as CDISC's --DTC columns do: `2026`, `2026-05`, `2026-05-03`
+(EP-09). Nothing is ever deleted: a row entered in error is voided with a reason and stays to be read (AU-03).
+"""
+
+import uuid
+
+import pgtrigger
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from accounts import audit
+from followup.vocabulary import ContactOutcome, DeathCause, DrugClass, Finding, Intent, Modality, Place, RecurrenceSite, Treatment
+from studies.models import Participant
+
+USER = settings.AUTH_USER_MODEL
+PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$"
+MONTH_AT_LEAST = r"^[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$"
+
+
+class PartialDateField(models.CharField):
+    """An ISO 8601 date with the precision it was known in."""
+
+    def __init__(self, **options: object) -> None:
+        options.setdefault("max_length", 10)
+        options.setdefault("validators", [RegexValidator(PARTIAL_DATE)])
+        super().__init__(**options)
+
+
+class InForce(models.QuerySet):
+    """Rows that were not entered in error."""
+
+    def in_force(self) -> "InForce":
+        return self.filter(voided_at=None)
+
+
+def entered(name: str, *conditions: models.CheckConstraint) -> list[models.BaseConstraint]:
+    """The constraints of every table here: a voided row says who and when, besides the table's own `conditions`."""
+    pair = Q(voided_at=None, voided_by=None) | Q(voided_at__isnull=False, voided_by__isnull=False)
+    return [models.CheckConstraint(name=f"{name}_voided_pair", condition=pair), *conditions]
+
+
+class Entry(models.Model):
+    """What every row of this room has: whose it is, who typed it when, and whether it was entered in error."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    participant = models.ForeignKey(Participant, models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField()
+    recorded_by = models.ForeignKey(USER, models.PROTECT, related_name="+")
+    voided_at = models.DateTimeField(null=True, blank=True)
+    voided_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = InForce.as_manager()
+
+    class Meta:
+        abstract = True
+        triggers = [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
+
+
+@audit.tracked()
+class TreatmentCourse(Entry):
+    """One course of treatment (TX-01); `decided_on` is the recorded decision, where the file has one (docs/sealing.md)."""
+
+    kind = models.CharField(max_length=20, choices=Treatment)
+    drug = models.CharField(max_length=100, blank=True)
+    drug_class = models.CharField(max_length=20, choices=DrugClass, blank=True)
+    intent = models.CharField(max_length=20, choices=Intent)
+    start = PartialDateField()
+    end = PartialDateField(blank=True)
+    decided_on = models.DateField(null=True, blank=True)
+    place = models.CharField(max_length=20, choices=Place, default=Place.HERE)
+    source = models.CharField(max_length=200)
+
+    class Meta(Entry.Meta):
+        constraints = entered(
+            "course",
+            models.CheckConstraint(name="course_known_kind", condition=Q(kind__in=Treatment.values, intent__in=Intent.values)),
+            models.CheckConstraint(name="course_start_is_a_date", condition=Q(start__regex=PARTIAL_DATE)),
+            models.CheckConstraint(name="course_ends_after_it_starts", condition=Q(end="") | Q(end__regex=PARTIAL_DATE, end__gte=models.F("start"))),
+            models.CheckConstraint(
+                name="course_systemic_has_its_drug",
+                violation_error_message="Systemic therapy needs its drug and the class of the drug.",
+                condition=~Q(kind=Treatment.SYSTEMIC) | (~Q(drug="") & ~Q(drug_class="")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.start}"
+
+
+@audit.tracked()
+class NoAdjuvantDeclaration(Entry):
+    """The positive statement that no adjuvant therapy was given in the window, here or elsewhere, with its source."""
+
+    declared_on = models.DateField()
+    source = models.CharField(max_length=200)
+
+    class Meta(Entry.Meta):
+        constraints = entered(
+            "noadjuvant", models.UniqueConstraint(fields=["participant"], condition=Q(voided_at=None), name="noadjuvant_declared_once")
+        )
+
+    def __str__(self) -> str:
+        return f"no adjuvant therapy, {self.declared_on}"
+
+
+@audit.tracked()
+class Assessment(Entry):
+    """An imaging (or biopsy) look at whether the tumour came back, at a planned visit or between visits."""
+
+    visit = models.CharField(max_length=10, blank=True, help_text="code of the planned visit, for example M3; empty when unscheduled")
+    on = models.DateField()
+    modality = models.CharField(max_length=10, choices=Modality)
+    adequate = models.BooleanField(help_text="whether it could have shown a recurrence (EP-03)")
+    finding = models.CharField(max_length=20, choices=Finding)
+    place = models.CharField(max_length=20, choices=Place, default=Place.HERE)
+
+    class Meta(Entry.Meta):
+        constraints = entered(
+            "assessment",
+            models.UniqueConstraint(fields=["participant", "visit"], condition=Q(voided_at=None) & ~Q(visit=""), name="assessment_once_per_visit"),
+            models.CheckConstraint(name="assessment_known_finding", condition=Q(finding__in=Finding.values, modality__in=Modality.values)),
+            models.CheckConstraint(
+                name="assessment_inadequate_shows_nothing",
+                violation_error_message="A check that could not have shown a recurrence cannot show its absence: choose “not assessable”.",
+                condition=Q(adequate=True) | ~Q(finding=Finding.DISEASE_FREE),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.visit or self.modality} {self.on}"
+
+
+@audit.tracked()
+class Recurrence(Entry):
+    """The first recurrence: first seen, later confirmed. Its date is the first sight (EP-02)."""
+
+    first_seen_on = models.DateField()
+    confirmed_on = models.DateField(null=True, blank=True)
+    site = models.CharField(max_length=20, choices=RecurrenceSite)
+    modality = models.CharField(max_length=10, choices=Modality)
+
+    class Meta(Entry.Meta):
+        constraints = entered(
+            "recurrence",
+            models.UniqueConstraint(fields=["participant"], condition=Q(voided_at=None), name="recurrence_first_only"),
+            models.CheckConstraint(
+                name="recurrence_confirmed_after_seen", condition=Q(confirmed_on=None) | Q(confirmed_on__gte=models.F("first_seen_on"))
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"recurrence {self.first_seen_on}"
+
+
+@audit.tracked()
+class Death(Entry):
+    """The death of a participant, known to the month at least (EP-09)."""
+
+    on = PartialDateField(validators=[RegexValidator(MONTH_AT_LEAST)])
+    cause = models.CharField(max_length=20, choices=DeathCause)
+    source = models.CharField(max_length=200, blank=True)
+
+    class Meta(Entry.Meta):
+        constraints = entered(
+            "death",
+            models.UniqueConstraint(fields=["participant"], condition=Q(voided_at=None), name="death_once"),
+            models.CheckConstraint(name="death_month_at_least", condition=Q(on__regex=MONTH_AT_LEAST)),
+        )
+
+    def __str__(self) -> str:
+        return f"death {self.on}"
+
+
+@audit.tracked()
+class Contact(Entry):
+    """A call, letter or visit that tells, or fails to tell, whether the participant lives (EP-06, EP-11)."""
+
+    on = models.DateField()
+    outcome = models.CharField(max_length=20, choices=ContactOutcome)
+
+    class Meta(Entry.Meta):
+        constraints = entered("contact", models.CheckConstraint(name="contact_known_outcome", condition=Q(outcome__in=ContactOutcome.values)))
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.on}"

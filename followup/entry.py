@@ -1,0 +1,82 @@
+"""What every write of this room shares: who may, which dates are impossible, how a row is saved and voided.
+
+Impossible chronologies are refused with a sentence (EP-10); everything else is taken. Nothing here asks about a seal: the
+entry of treatment is never blocked.
+"""
+
+from datetime import date
+from typing import TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import User
+from accounts.transitions import NotAllowedNow
+from followup import partial_dates
+from followup.models import Death, Entry
+from studies import access, protocol
+from studies.models import Participant, Study
+
+E = TypeVar("E", bound=Entry)
+
+TREATMENT = "treatment.enter"
+VISIT = "visit.enter"
+EVENT = "event.enter"
+
+
+def protocol_of(study: Study) -> protocol.Protocol:
+    """The protocol version that the study was opened with."""
+    return protocol.load(study.protocol_id, study.protocol_version, study.protocol_digest)
+
+
+def check_day(participant: Participant, on: date, field: str, *, may_follow_death: bool = False) -> None:
+    """Refuse a day before surgery, in the future of the study's clock, or after the recorded death (EP-10)."""
+    surgery = participant.screening.surgery_date
+    if on < surgery:
+        raise ValidationError({field: _("%(on)s is before the surgery on %(surgery)s. Check both dates.") % {"on": on, "surgery": surgery}})
+    today = participant.study.today()
+    if on > today:
+        raise ValidationError({field: _("%(on)s is in the future; today is %(today)s.") % {"on": on, "today": today}})
+    death = None if may_follow_death else Death.objects.in_force().filter(participant=participant).first()
+    if death is not None and on > partial_dates.bounds(death.on)[1]:
+        raise ValidationError({field: _("%(on)s is after the death recorded on %(death)s. Check both dates.") % {"on": on, "death": death.on}})
+
+
+def check_partial(participant: Participant, text: str, field: str) -> None:
+    """The same for a date that may stop at the month or year: some day of it must be possible."""
+    try:
+        first, last = partial_dates.bounds(text)
+    except ValueError:
+        raise ValidationError({field: _("Write the date as 2026-05-03, or 2026-05 or 2026 when the rest is not known.")}) from None
+    check_day(participant, min(max(first, participant.screening.surgery_date), last), field)
+
+
+def save(row: E, *, by: User, action: str, permission: str) -> E:
+    """Check and insert one row under the actor's name; must stand in the caller's transaction."""
+    access.require(by, permission, row.participant.center)
+    row.recorded_at, row.recorded_by = timezone.now(), by
+    row.full_clean()
+    with audit.act(by=by, action=action, center=row.participant.center.code):
+        row.save()
+    return row
+
+
+@transaction.atomic
+def void(*, row: E, reason: str, by: User, permission: str = EVENT) -> E:
+    """Mark a row as entered in error; it stays readable, with the reason, and no longer counts.
+
+    Raises ValidationError without a reason and NotAllowedNow when it was voided before.
+    """
+    access.require(by, permission, row.participant.center)
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why this entry is wrong; the reason stays in the history.")})
+    fresh = type(row).objects.select_for_update().get(pk=row.pk)
+    if fresh.voided_at is not None:
+        raise NotAllowedNow(_("This entry was already marked as entered in error."))
+    with audit.act(by=by, action=f"{fresh._meta.model_name}.voided", reason=reason, center=fresh.participant.center.code):
+        fresh.voided_at, fresh.voided_by = timezone.now(), by
+        fresh.save()
+    return fresh

@@ -1,0 +1,71 @@
+"""Recording visits, assessments, the first recurrence, death and contacts."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from followup import entry, partial_dates
+from followup.models import Assessment, Contact, Death, Recurrence
+from followup.vocabulary import Place
+from studies import milestones
+from studies.models import Participant
+
+
+@transaction.atomic
+def record_assessment(
+    *, participant: Participant, on: date, modality: str, adequate: bool, finding: str, by: User, visit: str = "", place: str = Place.HERE
+) -> Assessment:
+    """Record one look for recurrence, at a planned visit (its code) or between visits. Out-of-window visits stay valid (EP-07)."""
+    entry.check_day(participant, on, "on")
+    if visit and visit not in {planned.code for planned in entry.protocol_of(participant.study).visits}:
+        raise ValidationError({"visit": _("The protocol has no visit “%(visit)s”.") % {"visit": visit}})
+    row = Assessment(participant=participant, visit=visit, on=on, modality=modality, adequate=adequate, finding=finding, place=place)
+    entry.save(row, by=by, action="visit.recorded", permission=entry.VISIT)
+    if visit:
+        milestones.record(participant=participant, kind="visit_done", on=on, by=by, ref=row.uuid)
+    return row
+
+
+@transaction.atomic
+def record_recurrence(
+    *, participant: Participant, first_seen_on: date, site: str, modality: str, by: User, confirmed_on: date | None = None
+) -> Recurrence:
+    """Record the first recurrence: the day it was first seen, and the day it was confirmed where it has been (EP-02)."""
+    entry.check_day(participant, first_seen_on, "first_seen_on")
+    if confirmed_on is not None:
+        entry.check_day(participant, confirmed_on, "confirmed_on")
+    row = Recurrence(participant=participant, first_seen_on=first_seen_on, confirmed_on=confirmed_on, site=site, modality=modality)
+    entry.save(row, by=by, action="recurrence.recorded", permission=entry.EVENT)
+    milestones.record(participant=participant, kind="recurrence", on=first_seen_on, by=by, ref=row.uuid)
+    return row
+
+
+@transaction.atomic
+def record_death(*, participant: Participant, on: str, cause: str, by: User, source: str = "") -> Death:
+    """Record a death, known to the month at least (EP-09). Raises ValidationError when something is dated after it (EP-10)."""
+    entry.check_partial(participant, on, "on")
+    last_day = partial_dates.bounds(on)[1]
+    later = latest_sign_of_life(participant)
+    if later is not None and later > last_day:
+        raise ValidationError({"on": _("The participant was seen on %(later)s, after this death. Check both dates.") % {"later": later}})
+    row = Death(participant=participant, on=on, cause=cause, source=source)
+    entry.save(row, by=by, action="death.recorded", permission=entry.EVENT)
+    milestones.record(participant=participant, kind="death", on=partial_dates.bounds(on)[0], by=by, ref=row.uuid)
+    return row
+
+
+@transaction.atomic
+def record_contact(*, participant: Participant, on: date, outcome: str, by: User) -> Contact:
+    """Record a call or another contact and what came of it."""
+    entry.check_day(participant, on, "on")
+    row = Contact(participant=participant, on=on, outcome=outcome)
+    return entry.save(row, by=by, action="contact.recorded", permission=entry.VISIT)
+
+
+def latest_sign_of_life(participant: Participant) -> date | None:
+    """The last day on which somebody looked at the participant."""
+    days = Assessment.objects.in_force().filter(participant=participant).order_by("-on").values_list("on", flat=True)
+    return days.first()

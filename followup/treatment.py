@@ -1,0 +1,102 @@
+"""Recording what was given after surgery, or that nothing was: the facts the actual strategy is derived from (TX-01, TX-02)."""
+
+from datetime import date, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import ledger
+from accounts.models import User
+from followup import entry, partial_dates
+from followup.models import NoAdjuvantDeclaration, TreatmentCourse
+from followup.vocabulary import Intent, Place
+from studies import milestones
+from studies.models import Participant
+
+
+@transaction.atomic
+def record_course(
+    *,
+    participant: Participant,
+    kind: str,
+    intent: str,
+    start: str,
+    source: str,
+    by: User,
+    end: str = "",
+    drug: str = "",
+    drug_class: str = "",
+    decided_on: date | None = None,
+    place: str = Place.HERE,
+) -> TreatmentCourse:
+    """Record one course; `start` and `end` are ISO 8601 and may stop at the month or year. Never waits for a seal.
+
+    An adjuvant course is knowledge of treatment: it goes on the ledger at once, so that nobody can later move it before or
+    behind a seal unseen. Raises ValidationError for an impossible date or a declaration that says the opposite.
+    """
+    entry.check_partial(participant, start, "start")
+    if end:
+        entry.check_partial(participant, end, "end")
+    if intent == Intent.ADJUVANT and NoAdjuvantDeclaration.objects.in_force().filter(participant=participant).exists():
+        raise ValidationError(_("“No adjuvant therapy” was declared for this participant. Mark the declaration as entered in error first."))
+    course = TreatmentCourse(
+        participant=participant, kind=kind, intent=intent, start=start, end=end, drug=drug, drug_class=drug_class,
+        decided_on=decided_on, place=place, source=source,
+    )  # fmt: skip
+    entry.save(course, by=by, action="treatment.recorded", permission=entry.TREATMENT)
+    if intent == Intent.ADJUVANT:
+        first_day = max(partial_dates.bounds(start)[0], participant.screening.surgery_date)
+        milestones.record(participant=participant, kind="treatment_started", on=first_day, by=by, ref=course.uuid)
+        _to_ledger(participant, "treatment_known", course.uuid.hex, start, "" if decided_on is None else decided_on.isoformat())
+    return course
+
+
+@transaction.atomic
+def declare_no_adjuvant(*, participant: Participant, declared_on: date, source: str, by: User) -> NoAdjuvantDeclaration:
+    """The positive statement, on or after the window's last day, that no adjuvant therapy was given here or elsewhere.
+
+    Raises ValidationError while the window is open or when an adjuvant course is on record.
+    """
+    window_ends = window_end(participant)
+    if declared_on < window_ends:
+        raise ValidationError({"declared_on": _("The treatment window ends on %(end)s; declare on that day or later.") % {"end": window_ends}})
+    entry.check_day(participant, declared_on, "declared_on", may_follow_death=True)
+    if TreatmentCourse.objects.in_force().filter(participant=participant, intent=Intent.ADJUVANT).exists():
+        raise ValidationError(_("An adjuvant course is on record. Mark it as entered in error first, if it was not given."))
+    declaration = NoAdjuvantDeclaration(participant=participant, declared_on=declared_on, source=source)
+    entry.save(declaration, by=by, action="treatment.none_declared", permission=entry.TREATMENT)
+    milestones.record(participant=participant, kind="no_adjuvant_declared", on=declared_on, by=by, ref=declaration.uuid)
+    close_window(participant=participant, on=declared_on, by=by)
+    return declaration
+
+
+@transaction.atomic
+def close_window(*, participant: Participant, on: date, by: User) -> None:
+    """State that the treatment of the window is completely ascertained; asked twice, it is said once."""
+    if on < window_end(participant):
+        raise ValidationError({"on": _("The treatment window ends on %(end)s; close it on that day or later.") % {"end": window_end(participant)}})
+    if participant.milestones.filter(kind="window_closed", cancelled_by=None).exists():
+        return
+    milestones.record(participant=participant, kind="window_closed", on=on, by=by)
+    _to_ledger(participant, "window_closed", "", on.isoformat(), "")
+
+
+def window_end(participant: Participant) -> date:
+    """The last day of the treatment window of the participant's protocol."""
+    return participant.screening.surgery_date + timedelta(days=entry.protocol_of(participant.study).adjuvant_window_days)
+
+
+def _to_ledger(participant: Participant, kind: str, ref: str, on: str, decided_on: str) -> None:
+    ledger.append(
+        study=participant.study.code,
+        kind=kind,
+        body={
+            "study_number": participant.study_number,
+            "ref": ref,
+            "on": on,
+            "decided_on": decided_on,
+            "recorded_at": timezone.now().isoformat(timespec="seconds"),
+        },
+    )
