@@ -11,6 +11,8 @@ from typing import Any
 
 from celery import shared_task
 
+QUEUES: dict[str, str] = {}  # task name -> queue; the Celery app routes by it
+
 
 def task(*, queue: str = "default") -> Callable[[Callable[..., None]], Any]:
     """Decorate an idempotent function of ids as a Celery task on `queue`. Raises TypeError for an argument that is no id."""
@@ -23,7 +25,8 @@ def task(*, queue: str = "default") -> Callable[[Callable[..., None]], Any]:
             work(*ids)
 
         name = f"{work.__module__}.{work.__name__}"
-        return shared_task(name=name, queue=queue, acks_late=False, ignore_result=True, max_retries=0)(run)
+        QUEUES[name] = queue
+        return shared_task(name=name, acks_late=False, ignore_result=True, max_retries=0)(run)
 
     return decorate
 

@@ -174,9 +174,9 @@ def _server_environment() -> dict[str, str]:
 
 
 def socket_directory(cluster: Cluster) -> Path:
-    """The directory of the server's socket: `run` beside the data, or a recorded private one under /tmp when that path is too long."""
+    """The directory of the server's socket: `run` beside the data, or a recorded private one under /tmp when that path will not do."""
     near = cluster.base / "run"
-    if len(os.fsencode(near / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_LIMIT:
+    if len(os.fsencode(near / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_LIMIT and "," not in str(near):
         near.mkdir(parents=True, exist_ok=True)
         near.chmod(0o711)
         cluster.give(near)

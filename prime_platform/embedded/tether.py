@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 PR_SET_PDEATHSIG = 1
+KILLED = signal.SIGKILL
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

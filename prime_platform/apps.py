@@ -1,0 +1,13 @@
+"""The composition as a Django app: it makes the one Celery app the default of every process."""
+
+from django.apps import AppConfig
+
+
+class PrimePlatformConfig(AppConfig):
+    """Nothing is stored here; importing the Celery app lets `@task` functions be sent from web processes and commands."""
+
+    name = "prime_platform"
+
+    def ready(self) -> None:
+        """Make the Celery app known."""
+        from prime_platform import celery  # noqa: F401  (Celery reads the settings, so not before they are complete)
