@@ -43,7 +43,7 @@ class Decision:
     abstention: Abstention | None
 
 
-def decide(  # noqa: PLR0913  the registered rule has six inputs
+def decide(
     survival: Mapping[Strategy, float],
     gains: Gains,
     *,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from accounts.canonical import canonical, number
-from predictions.decision import INTENSITY, STEPS, Abstention, Strategy, acceptable_set, decide
+from predictions.decision import INTENSITY, STEPS, Abstention, Decision, Strategy, decide
 
 HORIZONS = (12, 24, 36)  # months from resection
 TOLERANCE = 1e-9  # how far a replayed probability may lie from the sealed one
@@ -86,15 +86,14 @@ class Payload:
         if self.outcome == Outcome.FAILURE:
             _check_failure(self)
         else:
-            _check_estimates(self)
-            _check_decision(self)
+            _check_answer(self)
 
     def encode(self) -> bytes:
         """The canonical bytes."""
         return canonical(_record(self))
 
 
-def conclude(  # noqa: PLR0913  the parts of PR-01
+def conclude(
     provenance: Provenance,
     estimates: tuple[Estimate, ...],
     gains: tuple[float, ...],
@@ -104,14 +103,7 @@ def conclude(  # noqa: PLR0913  the parts of PR-01
     out_of_distribution: bool,
 ) -> Payload:
     """The record of a model that gave estimates: the registered rule decides, and an abstention keeps what it would have said."""
-    decision = decide(
-        {strategy: estimate.survival[-1] for strategy, estimate in zip(INTENSITY, estimates, strict=True)},
-        dict(zip(STEPS, gains, strict=True)),
-        margin=margin,
-        infeasible=[strategy for strategy, estimate in zip(INTENSITY, estimates, strict=True) if not estimate.feasible],
-        extrapolated=[strategy for strategy, estimate in zip(INTENSITY, estimates, strict=True) if estimate.extrapolated],
-        out_of_distribution=out_of_distribution,
-    )
+    decision = _decide(estimates, gains, margin, out_of_distribution)
     outcome = Outcome.ABSTENTION if decision.abstention else Outcome.ANSWER
     reason = decision.abstention or ""
     return Payload(outcome, reason, provenance, margin, estimates, gains, decision.recommended, decision.acceptable, distance)
@@ -167,37 +159,48 @@ def _check_failure(payload: Payload) -> None:
         raise PayloadRefused("a failure carries no estimate and no recommendation")
 
 
-def _check_estimates(payload: Payload) -> None:
-    if payload.estimates is None or len(payload.estimates) != len(INTENSITY):
+def _check_answer(payload: Payload) -> None:
+    estimates, gains = payload.estimates, payload.gains
+    if estimates is None or len(estimates) != len(INTENSITY):
         raise PayloadRefused("an answer has an estimate for each of the four strategies")
-    if payload.gains is None or len(payload.gains) != len(STEPS) or not all(-1 <= gain <= 1 for gain in payload.gains):
+    if gains is None or len(gains) != len(STEPS) or not all(-1 <= gain <= 1 for gain in gains):
         raise PayloadRefused("an answer has the lower bound of each of the six gains, between −1 and 1")
     if payload.distance is None or not math.isfinite(payload.distance):
         raise PayloadRefused("an answer has a finite out-of-distribution score")
-    for strategy, estimate in zip(INTENSITY, payload.estimates, strict=True):
-        curves = (estimate.lower, estimate.survival, estimate.upper)
-        if any(len(curve) != len(HORIZONS) for curve in curves):
-            raise PayloadRefused(f"{strategy} has not one value for each horizon")
-        if not all(0 <= low <= value <= high <= 1 for low, value, high in zip(*curves, strict=True)):
-            raise PayloadRefused(f"{strategy}: a probability lies outside its interval or outside [0, 1]")
-        if any(list(curve) != sorted(curve, reverse=True) for curve in curves):
-            raise PayloadRefused(f"{strategy}: S(t) rises with t")
-        if not 0 <= estimate.propensity <= 1:
-            raise PayloadRefused(f"{strategy}: the propensity is not in [0, 1]")
+    for strategy, estimate in zip(INTENSITY, estimates, strict=True):
+        _check_estimate(strategy, estimate)
+    decision = _decide(estimates, gains, payload.margin, payload.reason == Abstention.OUT_OF_DISTRIBUTION)
+    if (payload.recommended, payload.acceptable) != (decision.recommended, decision.acceptable):
+        raise PayloadRefused("the recommended strategy or the acceptable set is not what the registered rule gives")
+    if payload.reason != (decision.abstention or "") or (payload.outcome == Outcome.ANSWER) != (decision.abstention is None):
+        raise PayloadRefused("the record abstains where the registered rule answers, or the reverse")
 
 
-def _check_decision(payload: Payload) -> None:
-    assert payload.estimates is not None
-    survival = {strategy: estimate.survival[-1] for strategy, estimate in zip(INTENSITY, payload.estimates, strict=True)}
-    feasible = [strategy for strategy, estimate in zip(INTENSITY, payload.estimates, strict=True) if estimate.feasible]
-    if payload.recommended is None or payload.recommended not in feasible:
-        raise PayloadRefused("the recommended strategy is missing or masked")
-    if payload.acceptable != acceptable_set(survival, feasible, payload.recommended, payload.margin):
-        raise PayloadRefused("the acceptable set is not {k: S_k(36) ≥ max − δ} with the recommended strategy")
-    if (payload.outcome == Outcome.ANSWER) != (payload.reason == ""):
-        raise PayloadRefused("an answer has no reason, an abstention has one")
-    if payload.reason and payload.reason not in set(Abstention):
-        raise PayloadRefused(f"{payload.reason!r} is no reason to abstain")
+def _check_estimate(strategy: Strategy, estimate: Estimate) -> None:
+    curves = (estimate.lower, estimate.survival, estimate.upper)
+    if any(len(curve) != len(HORIZONS) for curve in curves):
+        raise PayloadRefused(f"{strategy} has not one value for each horizon")
+    if not all(0 <= low <= value <= high <= 1 for low, value, high in zip(*curves, strict=True)):
+        raise PayloadRefused(f"{strategy}: a probability lies outside its interval or outside [0, 1]")
+    if any(list(curve) != sorted(curve, reverse=True) for curve in curves):
+        raise PayloadRefused(f"{strategy}: S(t) rises with t")
+    if not 0 <= estimate.propensity <= 1:
+        raise PayloadRefused(f"{strategy}: the propensity is not in [0, 1]")
+
+
+def _decide(estimates: tuple[Estimate, ...], gains: tuple[float, ...], margin: float, out_of_distribution: bool) -> Decision:
+    each = dict(zip(INTENSITY, estimates, strict=True))
+    try:
+        return decide(
+            {strategy: estimate.survival[-1] for strategy, estimate in each.items()},
+            dict(zip(STEPS, gains, strict=True)),
+            margin=margin,
+            infeasible=[strategy for strategy, estimate in each.items() if not estimate.feasible],
+            extrapolated=[strategy for strategy, estimate in each.items() if estimate.extrapolated],
+            out_of_distribution=out_of_distribution,
+        )
+    except ValueError as error:
+        raise PayloadRefused(str(error)) from None
 
 
 def _shown(value: object) -> str:
@@ -241,11 +244,11 @@ def _estimate_record(estimate: Estimate) -> dict[str, Any]:
 def _payload(value: dict[str, Any]) -> Payload:
     if value["v"] != 1 or tuple(value["horizons"]) != HORIZONS:
         raise PayloadRefused("the record has another version or other horizons")
-    made = ("model", "snapshot", "features", "commit", "container", "seed")
+    made = {name: value[name] for name in ("model", "snapshot", "features", "commit", "container", "seed")}
     return Payload(
         Outcome(value["outcome"]),
         value["reason"],
-        Provenance(*(value[name] for name in made), modalities=tuple(value["modalities"])),
+        Provenance(**made, modalities=tuple(value["modalities"])),
         float(value["margin"]),
         None if value["estimates"] is None else tuple(_estimate(each) for each in value["estimates"]),
         None if value["gains"] is None else tuple(float(gain) for gain in value["gains"]),
@@ -256,5 +259,5 @@ def _payload(value: dict[str, Any]) -> Payload:
 
 
 def _estimate(value: dict[str, Any]) -> Estimate:
-    curves = (tuple(float(each) for each in value[name]) for name in ("survival", "lower", "upper"))
-    return Estimate(*curves, float(value["propensity"]), value["extrapolated"], value["feasible"])
+    survival, lower, upper = (tuple(float(each) for each in value[name]) for name in ("survival", "lower", "upper"))
+    return Estimate(survival, lower, upper, float(value["propensity"]), value["extrapolated"], value["feasible"])
