@@ -138,10 +138,10 @@ def require(user: Person, permission: str, where: Center | Study) -> None:
         )
 
 
-def require_operator(user: Person, study: Study | None = None) -> None:
-    """Let pass the platform's own user, who stands for a command at the machine, and who may set up the given study."""
-    if isinstance(user, User) and user.username == User.objects.system().username:
+def require_operator(user: Person, permission: str, study: Study | None) -> None:
+    """Let pass the platform's own user, who stands for a command at the machine, and who holds `permission` in the study."""
+    if isinstance(user, User) and user.pk == User.objects.system().pk:
         return
     if study is None:
         raise PermissionDenied(_("A study is created by the operator's command only."))
-    require(user, Permission.STUDY_SETUP, study)
+    require(user, permission, study)

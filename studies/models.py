@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from accounts import audit
+from studies.protocol import Protocol, load
 from studies.vocabulary import (
     CENTER_MILESTONES,
     CENTER_ROLES,
@@ -80,6 +81,11 @@ class Study(models.Model):
     @property
     def title(self) -> str:
         return self.title_zh if (get_language() or "").startswith("zh") else self.title_en
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol version this study follows. Raises ProtocolError when its file is gone or was edited in place."""
+        return load(self.protocol_id, self.protocol_version, self.protocol_digest)
 
     def today(self) -> date:
         """The study's local calendar date; only a synthetic study's clock can run ahead of the world's."""

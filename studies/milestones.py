@@ -1,0 +1,70 @@
+"""Milestones: how a room above tells the participant's or the center's timeline that something happened (docs/formats.md j).
+
+These functions are steps of a larger write: the caller opened the transaction and `audit.act`, and asked for permission.
+"""
+
+from datetime import date
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.transitions import NotAllowedNow
+from studies.models import Center, Milestone, Participant
+
+
+def in_force() -> QuerySet[Milestone]:
+    """The milestones that pages show: not cancelled, and no mere retraction of another."""
+    return Milestone.objects.filter(cancelled_by=None, retraction=False)
+
+
+@transaction.atomic
+def record(
+    *,
+    kind: str,
+    on: date,
+    by: User,
+    participant: Participant | None = None,
+    center: Center | None = None,
+    ref: UUID | None = None,
+    url_name: str = "",
+    cancels: Milestone | None = None,
+) -> Milestone:
+    """Record that something happened to one participant or one center on a day; recorded twice, it stands once.
+
+    `ref` and `url_name` let a page link to the record it came from (never for `sealed`); `cancels` names the milestone that
+    this one replaces. Raises ValidationError for a kind that does not fit its subject, NotAllowedNow when already cancelled.
+    """
+    subject = _lock(participant, center)
+    same = in_force().filter(participant=participant, center=center, kind=kind, on=on, ref_uuid=ref)
+    if cancels is None and (known := same.first()):
+        return known
+    milestone = Milestone(kind=kind, on=on, ref_uuid=ref, url_name=url_name, cancels=cancels, recorded_by=by, **subject)
+    return _save(milestone)
+
+
+@transaction.atomic
+def retract(*, milestone: Milestone, by: User) -> Milestone:
+    """Take a milestone out of force without another in its place: it was entered in error."""
+    subject = _lock(milestone.participant, milestone.center)
+    return _save(Milestone(kind=milestone.kind, on=milestone.on, cancels=milestone, retraction=True, recorded_by=by, **subject))
+
+
+def _lock(participant: Participant | None, center: Center | None) -> dict[str, models.Model]:
+    if participant is not None:
+        return {"participant": Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)}
+    if center is not None:
+        return {"center": Center.objects.select_for_update(no_key=True).get(pk=center.pk)}
+    raise ValueError("a milestone belongs to a participant or to a center")
+
+
+def _save(milestone: Milestone) -> Milestone:
+    if milestone.cancels is not None and Milestone.objects.filter(Q(cancels=milestone.cancels)).exists():
+        raise NotAllowedNow(_("This entry of the timeline was replaced before. Reload the page to see its present state."))
+    milestone.recorded_at = timezone.now()
+    milestone.full_clean()
+    milestone.save()
+    return milestone

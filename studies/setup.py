@@ -1,0 +1,188 @@
+"""Setting up a study: its centers, their ethics approvals, its people, its phases (used by commands, the demo and pages)."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit, ledger
+from accounts.models import User
+from accounts.transitions import NotAllowedNow, advance
+from studies import milestones, protocol as protocols
+from studies.access import Permission, require_operator
+from studies.models import Center, Membership, Study
+from studies.screening import lock
+from studies.vocabulary import ACTING_ROLES, KNOWING_ROLES, MilestoneKind, Phase
+
+
+@transaction.atomic
+def create_study(
+    *,
+    code: str,
+    title_zh: str,
+    title_en: str,
+    protocol_id: str,
+    accrual_from: date,
+    by: User,
+    accrual_until: date | None = None,
+    overrun_days: int = 0,
+    synthetic: bool = False,
+    at: datetime | None = None,
+) -> Study:
+    """Create a study on the highest version of a protocol, and begin its ledger; the operator alone may.
+
+    `at` gives a SYNTHETIC chain its first time. Raises ProtocolError, ValidationError, PermissionDenied.
+    """
+    require_operator(by, Permission.STUDY_SETUP, None)
+    chosen = protocols.load(protocol_id)
+    study = Study(
+        code=code,
+        title_zh=title_zh,
+        title_en=title_en,
+        protocol_id=chosen.id,
+        protocol_version=chosen.version,
+        protocol_digest=chosen.digest,
+        synthetic=synthetic,
+        accrual_from=accrual_from,
+        accrual_until=accrual_until,
+        overrun_days=overrun_days,
+    )
+    with audit.act(by=by, action="study.created"):
+        study.full_clean()
+        study.save()
+        body = {"study": code, "synthetic": synthetic, "protocol": {"id": chosen.id, "version": chosen.version, "digest": chosen.digest}}
+        ledger.append(study=code, kind="genesis", body=body, at=at)
+    return study
+
+
+@transaction.atomic
+def advance_phase(*, study: Study, to: str, by: User, reason: str = "") -> Study:
+    """Move a study to its next phase. A real study does not leave draft while its protocol has an undecided point."""
+    require_operator(by, Permission.STUDY_SETUP, study)
+    with audit.act(by=by, action="study.phase", reason=reason):
+        study = advance(study, to, field="phase")
+        undecided = [decision.code for decision in study.protocol.undecided]
+        if to == Phase.ACCRUAL and undecided and not study.synthetic:
+            raise NotAllowedNow(_("The protocol has undecided points: %(codes)s.") % {"codes": ", ".join(undecided)})
+        study.save()
+    return study
+
+
+@transaction.atomic
+def close_accrual(*, study: Study, last_day: date, overrun_days: int, reason: str, by: User) -> Study:
+    """Declare the last day of accrual and for how many days those who consented by then may still be enrolled (EN-03)."""
+    require_operator(by, Permission.STUDY_SETUP, study)
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
+    study.accrual_until, study.overrun_days = last_day, overrun_days
+    return _save(study, by=by, action="study.accrual_closed", reason=reason)
+
+
+@transaction.atomic
+def adopt_protocol(*, study: Study, version: str, reason: str, by: User) -> Study:
+    """Follow another version of the protocol from now on; who is enrolled keeps the snapshot he was enrolled by (EL-01)."""
+    require_operator(by, Permission.STUDY_SETUP, study)
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
+    chosen = protocols.load(study.protocol_id, version)
+    study.protocol_version, study.protocol_digest = chosen.version, chosen.digest
+    return _save(study, by=by, action="study.protocol_adopted", reason=reason)
+
+
+@transaction.atomic
+def advance_clock(*, study: Study, days: int, by: User) -> Study:
+    """Move a synthetic study's clock ahead by some days (at least one); no other study's clock moves."""
+    require_operator(by, Permission.STUDY_SETUP, study)
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
+    if days < 1:
+        raise ValidationError(_("The clock of a study never runs backwards."))
+    study.clock_days += days
+    return _save(study, by=by, action="study.clock_advanced")
+
+
+@transaction.atomic
+def add_center(*, study: Study, code: str, name_zh: str, name_en: str, by: User) -> Center:
+    """Add a hospital to a study; it takes no patient before `open_center`."""
+    require_operator(by, Permission.CENTER_MANAGE, study)
+    return _save(Center(study=study, code=code, name_zh=name_zh, name_en=name_en), by=by, action="center.added")
+
+
+@transaction.atomic
+def file_ethics_approval(*, center: Center, number: str, valid_from: date, valid_until: date, by: User) -> Center:
+    """File the approval by which a center enrols from now on; the one before stays in the trail and on the timeline."""
+    require_operator(by, Permission.CENTER_MANAGE, center.study)
+    center = lock(center)
+    center.ethics_number, center.ethics_from, center.ethics_until = number, valid_from, valid_until
+    return _report(center, MilestoneKind.GATE_DOCUMENT, on=valid_from, by=by, action="center.ethics_filed")
+
+
+@transaction.atomic
+def open_center(*, center: Center, on: date, by: User) -> Center:
+    """Open a center to screening and enrolment. Raises NotAllowedNow without an ethics approval that covers the day."""
+    require_operator(by, Permission.CENTER_MANAGE, center.study)
+    center = lock(center)
+    if center.opened_on is not None:
+        raise NotAllowedNow(_("Center %(center)s is open already.") % {"center": center})
+    if center.ethics_from is None or center.ethics_until is None or not center.ethics_from <= on <= center.ethics_until:
+        raise NotAllowedNow(_("No ethics approval of center %(center)s covers that day; renew it first.") % {"center": center})
+    center.opened_on = on
+    return _report(center, MilestoneKind.ACTIVATED, on=on, by=by, action="center.opened")
+
+
+@transaction.atomic
+def close_center(*, center: Center, on: date, reason: str, by: User) -> Center:
+    """Close a center to new patients after a day; those it has are followed on. Raises NotAllowedNow unless it is open."""
+    require_operator(by, Permission.CENTER_MANAGE, center.study)
+    center = lock(center)
+    if center.opened_on is None or center.closed_on is not None:
+        raise NotAllowedNow(_("Center %(center)s is not open.") % {"center": center})
+    center.closed_on = on
+    return _report(center, MilestoneKind.CLOSED, on=on, by=by, action="center.closed", reason=reason)
+
+
+@transaction.atomic
+def add_member(
+    *, study: Study, user: User, role: str, by: User, center: Center | None = None, since: date | None = None, until: date | None = None
+) -> Membership:
+    """Give a person a role, at a center for center roles. Raises ValidationError when the person holds or held a role that
+    excludes it (docs/blinding.md §7); the database refuses the same for everybody.
+    """
+    require_operator(by, Permission.MEMBER_MANAGE, study)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    _check_conflict(user, role)
+    membership = Membership(study=study, user=user, role=role, center=center, since=since or study.today(), until=until)
+    return _save(membership, by=by, action="member.added")
+
+
+@transaction.atomic
+def end_membership(*, membership: Membership, last_day: date, reason: str, by: User) -> Membership:
+    """End a person's role after a day."""
+    require_operator(by, Permission.MEMBER_MANAGE, membership.study)
+    membership.until = last_day
+    return _save(membership, by=by, action="member.ended", reason=reason)
+
+
+def _check_conflict(user: User, role: str) -> None:
+    other_side = ACTING_ROLES if role in KNOWING_ROLES else KNOWING_ROLES if role in ACTING_ROLES else ()
+    held = Membership.objects.filter(user=user, role__in=other_side).values_list("role", flat=True).first()
+    if held:
+        raise ValidationError(
+            _("%(user)s holds or held the role “%(held)s”, which excludes “%(role)s”: choose another person."),
+            code="roles_in_conflict",
+            params={"user": user, "held": held, "role": role},
+        )
+
+
+def _report(center: Center, kind: MilestoneKind, *, on: date, by: User, action: str, reason: str = "") -> Center:
+    with audit.act(by=by, action=action, reason=reason):
+        center.full_clean()
+        center.save()
+        milestones.record(center=center, kind=kind, on=on, by=by)
+    return center
+
+
+def _save(record: Any, *, by: User, action: str, reason: str = "") -> Any:
+    with audit.act(by=by, action=action, reason=reason):
+        record.full_clean()
+        record.save()
+    return record
