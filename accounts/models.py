@@ -128,9 +128,10 @@ class LedgerRow(models.Model):
         triggers = [audit.append_only()]
         constraints = [
             models.UniqueConstraint(fields=["study", "index"], name="ledger_linear"),
-            models.CheckConstraint(name="ledger_genesis_first", condition=Q(index=0, kind="genesis") | (Q(index__gt=0) & ~Q(kind="genesis"))),
+            models.CheckConstraint(
+                name="ledger_genesis_first", condition=Q(index=0, kind="genesis") | (Q(index__gt=0) & ~Q(kind="genesis"))
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.study} #{self.index} {self.kind}"
-

@@ -15,21 +15,16 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
-from followup import partial_dates
 from followup.models import Death, Entry
-from studies import access, protocol
-from studies.models import Participant, Study
+from followup.partial_date import PartialDate
+from studies import access
+from studies.models import Participant
 
 E = TypeVar("E", bound=Entry)
 
 TREATMENT = "treatment.enter"
 VISIT = "visit.enter"
 EVENT = "event.enter"
-
-
-def protocol_of(study: Study) -> protocol.Protocol:
-    """The protocol version that the study was opened with."""
-    return protocol.load(study.protocol_id, study.protocol_version, study.protocol_digest)
 
 
 def check_day(participant: Participant, on: date, field: str, *, may_follow_death: bool = False) -> None:
@@ -41,17 +36,19 @@ def check_day(participant: Participant, on: date, field: str, *, may_follow_deat
     if on > today:
         raise ValidationError({field: _("%(on)s is in the future; today is %(today)s.") % {"on": on, "today": today}})
     death = None if may_follow_death else Death.objects.in_force().filter(participant=participant).first()
-    if death is not None and on > partial_dates.bounds(death.on)[1]:
-        raise ValidationError({field: _("%(on)s is after the death recorded on %(death)s. Check both dates.") % {"on": on, "death": death.on}})
+    if death is not None and on > PartialDate.parse(death.on).latest:
+        raise ValidationError(
+            {field: _("%(on)s is after the death recorded on %(death)s. Check both dates.") % {"on": on, "death": death.on}}
+        )
 
 
 def check_partial(participant: Participant, text: str, field: str) -> None:
     """The same for a date that may stop at the month or year: some day of it must be possible."""
     try:
-        first, last = partial_dates.bounds(text)
+        given = PartialDate.parse(text)
     except ValueError:
         raise ValidationError({field: _("Write the date as 2026-05-03, or 2026-05 or 2026 when the rest is not known.")}) from None
-    check_day(participant, min(max(first, participant.screening.surgery_date), last), field)
+    check_day(participant, min(max(given.earliest, participant.screening.surgery_date), given.latest), field)
 
 
 def save(row: E, *, by: User, action: str, permission: str) -> E:

@@ -7,8 +7,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from followup import entry, partial_dates
+from followup import entry
 from followup.models import Assessment, Contact, Death, Recurrence
+from followup.partial_date import PartialDate
 from followup.vocabulary import Place
 from studies import milestones
 from studies.models import Participant
@@ -20,7 +21,7 @@ def record_assessment(
 ) -> Assessment:
     """Record one look for recurrence, at a planned visit (its code) or between visits. Out-of-window visits stay valid (EP-07)."""
     entry.check_day(participant, on, "on")
-    if visit and visit not in {planned.code for planned in entry.protocol_of(participant.study).visits}:
+    if visit and visit not in {planned.code for planned in participant.study.protocol.visits}:
         raise ValidationError({"visit": _("The protocol has no visit “%(visit)s”.") % {"visit": visit}})
     row = Assessment(participant=participant, visit=visit, on=on, modality=modality, adequate=adequate, finding=finding, place=place)
     entry.save(row, by=by, action="visit.recorded", permission=entry.VISIT)
@@ -47,13 +48,13 @@ def record_recurrence(
 def record_death(*, participant: Participant, on: str, cause: str, by: User, source: str = "") -> Death:
     """Record a death, known to the month at least (EP-09). Raises ValidationError when something is dated after it (EP-10)."""
     entry.check_partial(participant, on, "on")
-    last_day = partial_dates.bounds(on)[1]
+    last_day = PartialDate.parse(on).latest
     later = latest_sign_of_life(participant)
     if later is not None and later > last_day:
         raise ValidationError({"on": _("The participant was seen on %(later)s, after this death. Check both dates.") % {"later": later}})
     row = Death(participant=participant, on=on, cause=cause, source=source)
     entry.save(row, by=by, action="death.recorded", permission=entry.EVENT)
-    milestones.record(participant=participant, kind="death", on=partial_dates.bounds(on)[0], by=by, ref=row.uuid)
+    milestones.record(participant=participant, kind="death", on=PartialDate.parse(on).earliest, by=by, ref=row.uuid)
     return row
 
 

@@ -79,7 +79,9 @@ class TreatmentCourse(Entry):
             "course",
             models.CheckConstraint(name="course_known_kind", condition=Q(kind__in=Treatment.values, intent__in=Intent.values)),
             models.CheckConstraint(name="course_start_is_a_date", condition=Q(start__regex=PARTIAL_DATE)),
-            models.CheckConstraint(name="course_ends_after_it_starts", condition=Q(end="") | Q(end__regex=PARTIAL_DATE, end__gte=models.F("start"))),
+            models.CheckConstraint(
+                name="course_ends_after_it_starts", condition=Q(end="") | Q(end__regex=PARTIAL_DATE, end__gte=models.F("start"))
+            ),
             models.CheckConstraint(
                 name="course_systemic_has_its_drug",
                 violation_error_message="Systemic therapy needs its drug and the class of the drug.",
@@ -121,12 +123,14 @@ class Assessment(Entry):
     class Meta(Entry.Meta):
         constraints = entered(
             "assessment",
-            models.UniqueConstraint(fields=["participant", "visit"], condition=Q(voided_at=None) & ~Q(visit=""), name="assessment_once_per_visit"),
+            models.UniqueConstraint(
+                fields=["participant", "visit"], condition=Q(voided_at=None) & ~Q(visit=""), name="assessment_once_per_visit"
+            ),
             models.CheckConstraint(name="assessment_known_finding", condition=Q(finding__in=Finding.values, modality__in=Modality.values)),
             models.CheckConstraint(
                 name="assessment_inadequate_shows_nothing",
                 violation_error_message="A check that could not have shown a recurrence cannot show its absence: choose “not assessable”.",
-                condition=Q(adequate=True) | ~Q(finding=Finding.DISEASE_FREE),
+                condition=Q(adequate=True) | ~Q(finding=Finding.FREE),
             ),
         )
 
@@ -183,7 +187,9 @@ class Contact(Entry):
     outcome = models.CharField(max_length=20, choices=ContactOutcome)
 
     class Meta(Entry.Meta):
-        constraints = entered("contact", models.CheckConstraint(name="contact_known_outcome", condition=Q(outcome__in=ContactOutcome.values)))
+        constraints = entered(
+            "contact", models.CheckConstraint(name="contact_known_outcome", condition=Q(outcome__in=ContactOutcome.values))
+        )
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.on}"

@@ -4,10 +4,13 @@ Source: EP-09. The central choice puts an unknown day on the 15th and an unknown
 the earliest and the latest day possible. What else is known about the patient bounds all three.
 """
 
+import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+
+_ISO = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
 
 
 class Imputation(StrEnum):
@@ -28,6 +31,13 @@ class PartialDate:
         if self.day is not None and self.month is None:
             raise ValueError("a day without its month is no date")
         date(self.year, self.month or 1, self.day or 1)
+
+    @classmethod
+    def parse(cls, text: str) -> "PartialDate":
+        """From ISO 8601 text that may stop early: `2026`, `2026-05`, `2026-05-03`. Raises ValueError for anything else."""
+        if not _ISO.fullmatch(text):
+            raise ValueError(f"{text!r} is no date of the form 2026, 2026-05 or 2026-05-03")
+        return cls(*(int(part) for part in text.split("-")))
 
     @classmethod
     def of(cls, day: date) -> "PartialDate":

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 
 from accounts import ledger
 from accounts.models import User
-from followup import entry, partial_dates
+from followup import entry
 from followup.models import NoAdjuvantDeclaration, TreatmentCourse
+from followup.partial_date import PartialDate
 from followup.vocabulary import Intent, Place
 from studies import milestones
 from studies.models import Participant
@@ -47,7 +48,7 @@ def record_course(
     )  # fmt: skip
     entry.save(course, by=by, action="treatment.recorded", permission=entry.TREATMENT)
     if intent == Intent.ADJUVANT:
-        first_day = max(partial_dates.bounds(start)[0], participant.screening.surgery_date)
+        first_day = max(PartialDate.parse(start).earliest, participant.screening.surgery_date)
         milestones.record(participant=participant, kind="treatment_started", on=first_day, by=by, ref=course.uuid)
         _to_ledger(participant, "treatment_known", course.uuid.hex, start, "" if decided_on is None else decided_on.isoformat())
     return course
@@ -61,7 +62,9 @@ def declare_no_adjuvant(*, participant: Participant, declared_on: date, source: 
     """
     window_ends = window_end(participant)
     if declared_on < window_ends:
-        raise ValidationError({"declared_on": _("The treatment window ends on %(end)s; declare on that day or later.") % {"end": window_ends}})
+        raise ValidationError(
+            {"declared_on": _("The treatment window ends on %(end)s; declare on that day or later.") % {"end": window_ends}}
+        )
     entry.check_day(participant, declared_on, "declared_on", may_follow_death=True)
     if TreatmentCourse.objects.in_force().filter(participant=participant, intent=Intent.ADJUVANT).exists():
         raise ValidationError(_("An adjuvant course is on record. Mark it as entered in error first, if it was not given."))
@@ -76,7 +79,9 @@ def declare_no_adjuvant(*, participant: Participant, declared_on: date, source: 
 def close_window(*, participant: Participant, on: date, by: User) -> None:
     """State that the treatment of the window is completely ascertained; asked twice, it is said once."""
     if on < window_end(participant):
-        raise ValidationError({"on": _("The treatment window ends on %(end)s; close it on that day or later.") % {"end": window_end(participant)}})
+        raise ValidationError(
+            {"on": _("The treatment window ends on %(end)s; close it on that day or later.") % {"end": window_end(participant)}}
+        )
     if participant.milestones.filter(kind="window_closed", cancelled_by=None).exists():
         return
     milestones.record(participant=participant, kind="window_closed", on=on, by=by)
@@ -85,7 +90,7 @@ def close_window(*, participant: Participant, on: date, by: User) -> None:
 
 def window_end(participant: Participant) -> date:
     """The last day of the treatment window of the participant's protocol."""
-    return participant.screening.surgery_date + timedelta(days=entry.protocol_of(participant.study).adjuvant_window_days)
+    return participant.screening.surgery_date + timedelta(days=participant.study.protocol.adjuvant_window_days)
 
 
 def _to_ledger(participant: Participant, kind: str, ref: str, on: str, decided_on: str) -> None:

@@ -43,10 +43,10 @@ class Place(models.TextChoices):
 class Finding(models.TextChoices):
     """What an imaging assessment said about recurrence."""
 
-    DISEASE_FREE = "disease_free", _("no tumour seen")
-    SUSPICIOUS = "suspicious", _("suspicious")
+    FREE = "free", _("no tumour seen")
+    SUSPECTED = "suspected", _("suspicious")
     RECURRENCE = "recurrence", _("recurrence seen")
-    NOT_ASSESSABLE = "not_assessable", _("not assessable")
+    NOT_EVALUABLE = "not_evaluable", _("not assessable")
 
 
 class Modality(models.TextChoices):

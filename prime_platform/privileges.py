@@ -48,9 +48,19 @@ def rule(model: type[models.Model]) -> Rule:
         return BY_MODEL[label]
     if issubclass(model, Event):
         return EVENT
-    return BY_APP.get(model._meta.app_label, {})
+    general = BY_APP.get(model._meta.app_label, {})
+    return {login: letters.replace("U", "") for login, letters in general.items()} if is_append_only(model) else general
+
+
+def is_append_only(model: type[models.Model]) -> bool:
+    """Whether a trigger refuses every change of its rows; then no login has the right to try."""
+    return any(trigger.name == "append_only" for trigger in getattr(model._meta, "triggers", []))
 
 
 def tables() -> dict[str, Rule]:
     """Every managed table of the installation with its rule."""
-    return {model._meta.db_table: rule(model) for model in apps.get_models(include_auto_created=True) if model._meta.managed and not model._meta.proxy}
+    return {
+        model._meta.db_table: rule(model)
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and not model._meta.proxy
+    }

@@ -133,7 +133,10 @@ def test_site_login_cannot_touch_the_trail(login_connection, login, statement):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "switch",
-    ["SET LOCAL pgtrigger.ignore = '{accounts_user:guard,accounts_user:insert_insert,accounts_user:update_update}'", "SET LOCAL pghistory.context_id = ''"],
+    [
+        "SET LOCAL pgtrigger.ignore = '{accounts_user:guard,accounts_user:insert_insert,accounts_user:update_update}'",
+        "SET LOCAL pghistory.context_id = ''",
+    ],
 )
 def test_switching_triggers_off_has_no_effect(login_connection, switch):
     """pgtrigger's own switch is void after the grants step: the guard still refuses, and history is still written."""
@@ -143,7 +146,7 @@ def test_switching_triggers_off_has_no_effect(login_connection, switch):
         site.execute("UPDATE accounts_user SET display_name = 'unseen'")
     with site.transaction():
         site.execute(switch)
-        site.execute("SELECT set_config('pghistory.context_metadata', '{\"by\": \"x\", \"login\": \"prime_web\"}', true)")
+        site.execute('SELECT set_config(\'pghistory.context_metadata\', \'{"by": "x", "login": "prime_web"}\', true)')
         site.execute("UPDATE accounts_user SET display_name = 'seen' WHERE username = 'system'")
     assert site.execute("SELECT display_name, pgh_context->>'login' FROM accounts_userevent ORDER BY pgh_id DESC LIMIT 1").fetchone() == (
         "seen",
@@ -156,7 +159,7 @@ def test_login_in_the_trail_cannot_be_chosen(login_connection):
     """A web process that claims to be the owner is refused by the guard."""
     site = login_connection("web")
     with pytest.raises(errors.InsufficientPrivilege, match="outside audit"), site.transaction():
-        site.execute("SELECT set_config('pghistory.context_metadata', '{\"by\": \"x\", \"login\": \"prime_owner\"}', true)")
+        site.execute('SELECT set_config(\'pghistory.context_metadata\', \'{"by": "x", "login": "prime_owner"}\', true)')
         site.execute("UPDATE accounts_user SET display_name = 'forged'")
 
 

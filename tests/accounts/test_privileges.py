@@ -24,9 +24,15 @@ def test_catalogue_equals_the_table():
 @pytest.mark.django_db
 def test_site_logins_own_nothing_and_are_no_superusers():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)", [list(privileges.LOGINS)])
+        cursor.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)"
+            " AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)",
+            [list(privileges.LOGINS)],
+        )
         assert cursor.fetchall() == []
-        cursor.execute("SELECT relname FROM pg_class JOIN pg_roles r ON r.oid = relowner WHERE r.rolname = ANY(%s)", [list(privileges.LOGINS)])
+        cursor.execute(
+            "SELECT relname FROM pg_class JOIN pg_roles r ON r.oid = relowner WHERE r.rolname = ANY(%s)", [list(privileges.LOGINS)]
+        )
         assert cursor.fetchall() == []
 
 

@@ -66,4 +66,6 @@ def grant(cursor: Any, table: str, rule: privileges.Rule, logins: list[str]) -> 
 def name_ledger_writers() -> None:
     """Fill the table that `ledger_append` asks from `accounts.ledger.WRITERS`."""
     LedgerWriter.objects.all().delete()
-    LedgerWriter.objects.bulk_create(LedgerWriter(login=login, kind=kind) for login, kinds in ledger.WRITERS.items() for kind in sorted(kinds))
+    LedgerWriter.objects.bulk_create(
+        LedgerWriter(login=login, kind=kind) for login, kinds in ledger.WRITERS.items() for kind in sorted(kinds)
+    )

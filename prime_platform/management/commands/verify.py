@@ -1,0 +1,34 @@
+"""`manage.py verify`: re-read ledgers and archive and name every byte that is not what it was."""
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from prime_platform import verification
+
+
+class Command(BaseCommand):
+    help = "Recompute every ledger and re-hash every archived file. Exit status 0: all holds; 1: faults, each named."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = verification.faults()
+        count = sum(len(faults) for faults in found.values())
+        if options["json"]:
+            self.stdout.write(json.dumps({"faults": found, "count": count}, ensure_ascii=False))
+        else:
+            self.report(found, count)
+        if count:
+            sys.exit(1)
+
+    def report(self, found: dict[str, list[str]], count: int) -> None:
+        """One line per check, one sentence per fault."""
+        for name, faults in found.items():
+            self.stdout.write(f"{name}: {'holds' if not faults else f'{len(faults)} fault(s)'}")
+            for fault in faults:
+                self.stdout.write(f"  {fault}")
+        self.stdout.write("verify: everything holds" if not count else f"verify: {count} fault(s) found")

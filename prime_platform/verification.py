@@ -1,0 +1,25 @@
+"""What `manage.py verify` asks of every room: does what is stored still say what was stored?
+
+A check yields a sentence per fault and nothing when it holds. Rooms know only themselves; the list is composed here.
+"""
+
+from collections.abc import Callable, Iterator
+
+from accounts import ledger
+from imaging import archive
+
+Check = Callable[[], Iterator[str]]
+
+
+def ledgers() -> Iterator[str]:
+    """Every chain: edits, insertions, deletions, exchanged rows, clocks that ran backwards."""
+    for study in ledger.studies():
+        yield from ledger.verify(study)
+
+
+CHECKS: dict[str, Check] = {"ledger": ledgers, "archive": archive.verify}
+
+
+def faults() -> dict[str, list[str]]:
+    """The faults found by each check, in the order of CHECKS."""
+    return {name: list(check()) for name, check in CHECKS.items()}
