@@ -4,6 +4,8 @@ Impossible chronologies are refused with a sentence (EP-10); everything else is 
 entry of treatment is never blocked.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import TypeVar
 
@@ -17,7 +19,7 @@ from accounts.models import User
 from accounts.transitions import NotAllowedNow
 from followup.models import Death, Entry
 from followup.partial_date import PartialDate
-from studies import access
+from studies import access, milestones
 from studies.models import Participant
 
 E = TypeVar("E", bound=Entry)
@@ -51,13 +53,19 @@ def check_partial(participant: Participant, text: str, field: str) -> None:
     check_day(participant, min(max(given.earliest, participant.screening.surgery_date), given.latest), field)
 
 
-def save(row: E, *, by: User, action: str, permission: str) -> E:
-    """Check and insert one row under the actor's name; must stand in the caller's transaction."""
-    access.require(by, permission, row.participant.center)
+@contextmanager
+def writing(*, participant: Participant, by: User, action: str, permission: str) -> Iterator[None]:
+    """The frame of one write: the permission is asked, the actor named; must stand in the caller's transaction."""
+    access.require(by, permission, participant.center)
+    with audit.act(by=by, action=action, center=participant.center.code):
+        yield
+
+
+def insert(row: E, *, by: User) -> E:
+    """Check one new row and save it."""
     row.recorded_at, row.recorded_by = timezone.now(), by
     row.full_clean()
-    with audit.act(by=by, action=action, center=row.participant.center.code):
-        row.save()
+    row.save()
     return row
 
 
@@ -67,13 +75,15 @@ def void(*, row: E, reason: str, by: User, permission: str = EVENT) -> E:
 
     Raises ValidationError without a reason and NotAllowedNow when it was voided before.
     """
-    access.require(by, permission, row.participant.center)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this entry is wrong; the reason stays in the history.")})
-    fresh = type(row).objects.select_for_update().get(pk=row.pk)
+    access.require(by, permission, row.participant.center)
+    fresh = type(row).objects.select_for_update(of=("self",)).get(pk=row.pk)
     if fresh.voided_at is not None:
         raise NotAllowedNow(_("This entry was already marked as entered in error."))
     with audit.act(by=by, action=f"{fresh._meta.model_name}.voided", reason=reason, center=fresh.participant.center.code):
+        for milestone in milestones.in_force().filter(participant=fresh.participant, ref_uuid=fresh.uuid):
+            milestones.retract(milestone=milestone, by=by)
         fresh.voided_at, fresh.voided_by = timezone.now(), by
         fresh.save()
     return fresh

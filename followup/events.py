@@ -24,9 +24,10 @@ def record_assessment(
     if visit and visit not in {planned.code for planned in participant.study.protocol.visits}:
         raise ValidationError({"visit": _("The protocol has no visit “%(visit)s”.") % {"visit": visit}})
     row = Assessment(participant=participant, visit=visit, on=on, modality=modality, adequate=adequate, finding=finding, place=place)
-    entry.save(row, by=by, action="visit.recorded", permission=entry.VISIT)
-    if visit:
-        milestones.record(participant=participant, kind="visit_done", on=on, by=by, ref=row.uuid)
+    with entry.writing(participant=participant, by=by, action="visit.recorded", permission=entry.VISIT):
+        entry.insert(row, by=by)
+        if visit:
+            milestones.record(participant=participant, kind="visit_done", on=on, by=by, ref=row.uuid)
     return row
 
 
@@ -39,8 +40,9 @@ def record_recurrence(
     if confirmed_on is not None:
         entry.check_day(participant, confirmed_on, "confirmed_on")
     row = Recurrence(participant=participant, first_seen_on=first_seen_on, confirmed_on=confirmed_on, site=site, modality=modality)
-    entry.save(row, by=by, action="recurrence.recorded", permission=entry.EVENT)
-    milestones.record(participant=participant, kind="recurrence", on=first_seen_on, by=by, ref=row.uuid)
+    with entry.writing(participant=participant, by=by, action="recurrence.recorded", permission=entry.EVENT):
+        entry.insert(row, by=by)
+        milestones.record(participant=participant, kind="recurrence", on=first_seen_on, by=by, ref=row.uuid)
     return row
 
 
@@ -53,8 +55,9 @@ def record_death(*, participant: Participant, on: str, cause: str, by: User, sou
     if later is not None and later > last_day:
         raise ValidationError({"on": _("The participant was seen on %(later)s, after this death. Check both dates.") % {"later": later}})
     row = Death(participant=participant, on=on, cause=cause, source=source)
-    entry.save(row, by=by, action="death.recorded", permission=entry.EVENT)
-    milestones.record(participant=participant, kind="death", on=PartialDate.parse(on).earliest, by=by, ref=row.uuid)
+    with entry.writing(participant=participant, by=by, action="death.recorded", permission=entry.EVENT):
+        entry.insert(row, by=by)
+        milestones.record(participant=participant, kind="death", on=PartialDate.parse(on).earliest, by=by, ref=row.uuid)
     return row
 
 
@@ -63,7 +66,8 @@ def record_contact(*, participant: Participant, on: date, outcome: str, by: User
     """Record a call or another contact and what came of it."""
     entry.check_day(participant, on, "on")
     row = Contact(participant=participant, on=on, outcome=outcome)
-    return entry.save(row, by=by, action="contact.recorded", permission=entry.VISIT)
+    with entry.writing(participant=participant, by=by, action="contact.recorded", permission=entry.VISIT):
+        return entry.insert(row, by=by)
 
 
 def latest_sign_of_life(participant: Participant) -> date | None:

@@ -13,10 +13,10 @@ from followup.partial_date import PartialDate
 class Finding(StrEnum):
     """What an assessment of the disease found."""
 
-    FREE = "free"
-    SUSPECTED = "suspected"
+    FREE = "disease_free"
+    SUSPICIOUS = "suspicious"
     RECURRENCE = "recurrence"
-    NOT_EVALUABLE = "not_evaluable"
+    NOT_ASSESSABLE = "not_assessable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A date of which only the month or the year may be known, and the day it stands for in an analysis.
 
-Source: EP-09. The central choice puts an unknown day on the 15th and an unknown month on 1 July; the sensitivity choices take
-the earliest and the latest day possible. What else is known about the patient bounds all three.
+Source: EP-09. Written as ISO 8601 text that stops where the knowledge stops: `2026`, `2026-05`, `2026-05-03`. The central
+choice puts an unknown day on the 15th and an unknown month on 1 July; the sensitivity choices take the earliest and the
+latest day possible. What else is known about the patient bounds all three.
 """
 
 import re
@@ -9,8 +10,9 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Self
 
-_ISO = re.compile(r"\d{4}(-\d{2}){0,2}", re.ASCII)
+_FORM = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 
 class Imputation(StrEnum):
@@ -33,16 +35,12 @@ class PartialDate:
         date(self.year, self.month or 1, self.day or 1)
 
     @classmethod
-    def parse(cls, text: str) -> "PartialDate":
-        """From ISO 8601 text that may stop early: `2026`, `2026-05`, `2026-05-03`. Raises ValueError for anything else."""
-        if not _ISO.fullmatch(text):
+    def parse(cls, text: str) -> Self:
+        """The date that ISO 8601 text says. Raises ValueError for any other form."""
+        found = _FORM.fullmatch(text)
+        if found is None:
             raise ValueError(f"{text!r} is no date of the form 2026, 2026-05 or 2026-05-03")
-        return cls(*(int(part) for part in text.split("-")))
-
-    @classmethod
-    def of(cls, day: date) -> "PartialDate":
-        """A date known to the day."""
-        return cls(day.year, day.month, day.day)
+        return cls(*(int(part) for part in found.groups() if part))
 
     @property
     def exact(self) -> bool:

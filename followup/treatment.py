@@ -46,11 +46,10 @@ def record_course(
         participant=participant, kind=kind, intent=intent, start=start, end=end, drug=drug, drug_class=drug_class,
         decided_on=decided_on, place=place, source=source,
     )  # fmt: skip
-    entry.save(course, by=by, action="treatment.recorded", permission=entry.TREATMENT)
-    if intent == Intent.ADJUVANT:
-        first_day = max(PartialDate.parse(start).earliest, participant.screening.surgery_date)
-        milestones.record(participant=participant, kind="treatment_started", on=first_day, by=by, ref=course.uuid)
-        _to_ledger(participant, "treatment_known", course.uuid.hex, start, "" if decided_on is None else decided_on.isoformat())
+    with entry.writing(participant=participant, by=by, action="treatment.recorded", permission=entry.TREATMENT):
+        entry.insert(course, by=by)
+        if intent == Intent.ADJUVANT:
+            _treatment_known(course, by=by)
     return course
 
 
@@ -69,8 +68,9 @@ def declare_no_adjuvant(*, participant: Participant, declared_on: date, source: 
     if TreatmentCourse.objects.in_force().filter(participant=participant, intent=Intent.ADJUVANT).exists():
         raise ValidationError(_("An adjuvant course is on record. Mark it as entered in error first, if it was not given."))
     declaration = NoAdjuvantDeclaration(participant=participant, declared_on=declared_on, source=source)
-    entry.save(declaration, by=by, action="treatment.none_declared", permission=entry.TREATMENT)
-    milestones.record(participant=participant, kind="no_adjuvant_declared", on=declared_on, by=by, ref=declaration.uuid)
+    with entry.writing(participant=participant, by=by, action="treatment.none_declared", permission=entry.TREATMENT):
+        entry.insert(declaration, by=by)
+        milestones.record(participant=participant, kind="no_adjuvant_declared", on=declared_on, by=by, ref=declaration.uuid)
     close_window(participant=participant, on=declared_on, by=by)
     return declaration
 
@@ -82,15 +82,24 @@ def close_window(*, participant: Participant, on: date, by: User) -> None:
         raise ValidationError(
             {"on": _("The treatment window ends on %(end)s; close it on that day or later.") % {"end": window_end(participant)}}
         )
-    if participant.milestones.filter(kind="window_closed", cancelled_by=None).exists():
+    if milestones.in_force().filter(participant=participant, kind="window_closed").exists():
         return
-    milestones.record(participant=participant, kind="window_closed", on=on, by=by)
-    _to_ledger(participant, "window_closed", "", on.isoformat(), "")
+    with entry.writing(participant=participant, by=by, action="treatment.window_closed", permission=entry.TREATMENT):
+        milestones.record(participant=participant, kind="window_closed", on=on, by=by)
+        _to_ledger(participant, "window_closed", "", on.isoformat(), "")
 
 
 def window_end(participant: Participant) -> date:
     """The last day of the treatment window of the participant's protocol."""
     return participant.screening.surgery_date + timedelta(days=participant.study.protocol.adjuvant_window_days)
+
+
+def _treatment_known(course: TreatmentCourse, *, by: User) -> None:
+    participant = course.participant
+    first_day = max(PartialDate.parse(course.start).earliest, participant.screening.surgery_date)
+    milestones.record(participant=participant, kind="treatment_started", on=first_day, by=by, ref=course.uuid)
+    decided_on = "" if course.decided_on is None else course.decided_on.isoformat()
+    _to_ledger(participant, "treatment_known", course.uuid.hex, course.start, decided_on)
 
 
 def _to_ledger(participant: Participant, kind: str, ref: str, on: str, decided_on: str) -> None:
