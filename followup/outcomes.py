@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
-from followup.history import Contradiction, Fault, History, Recurrence, faults
+from followup.history import Fault, History, Recurrence, faults
 from followup.partial_date import Imputation, Placed, place
 from followup.schedule import Window
 
@@ -135,10 +135,7 @@ def _first_recurrence(known: History, imputation: Imputation) -> Placed | None:
 def _place_recurrence(known: History, recurrence: Recurrence, imputation: Imputation) -> Placed:
     last = min(recurrence.first_seen.latest, recurrence.confirmed_on or date.max, known.death.latest if known.death else date.max)
     free = _last_free(known, last - DAY)
-    placed = place(recurrence.first_seen, after=free + DAY if free else known.surgery, before=last, imputation=imputation)
-    if placed is None:
-        raise ImpossibleHistory((Fault(Contradiction.NO_POSSIBLE_DAY, recurrence.first_seen.earliest),))
-    return placed
+    return place(recurrence.first_seen, after=free + DAY if free else known.surgery, before=last, imputation=imputation)
 
 
 def _last_known_alive(known: History, recurrence: Placed | None) -> date:
@@ -151,8 +148,6 @@ def _death(known: History, alive: date, end: date, imputation: Imputation) -> Pl
     if known.death is None:
         return None
     placed = place(known.death, after=alive, before=known.death.latest, imputation=imputation)
-    if placed is None:
-        raise ImpossibleHistory((Fault(Contradiction.NO_POSSIBLE_DAY, known.death.earliest),))
     return placed if placed.on <= end else None
 
 

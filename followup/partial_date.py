@@ -69,10 +69,10 @@ class Placed:
     last: date
 
 
-def place(partial: PartialDate, *, after: date, before: date, imputation: Imputation) -> Placed | None:
-    """Put a partial date between `after` and `before` (both allowed); None where nothing of it lies there."""
+def place(partial: PartialDate, *, after: date, before: date, imputation: Imputation) -> Placed:
+    """Put a partial date between `after` and `before` (both allowed). Raises ValueError where nothing of it lies there."""
     first, last = max(partial.earliest, after), min(partial.latest, before)
     if first > last:
-        return None
+        raise ValueError(f"{partial} does not lie between {after} and {before}")
     wanted = {Imputation.CENTRAL: partial.central, Imputation.EARLIEST: first, Imputation.LATEST: last}[imputation]
     return Placed(min(max(wanted, first), last), first, last)
