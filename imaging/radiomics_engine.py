@@ -73,6 +73,15 @@ def features(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str,
         return _features(image, mask, profile)
 
 
+def plain(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, Any]:
+    """What pyradiomics' own `execute` says by the profile, on one thread: the reference that `features` is held against."""
+    extractor = _extractor(profile)
+    extractor.settings.update(profile.settings)
+    extractor.enabledImagetypes = {kind: dict(arguments) for kind, arguments in profile.images.items()}
+    with _alone():
+        return dict(extractor.execute(image, mask, label=profile.label))
+
+
 def expected_images(profile: Profile) -> int:
     """How many images, original and filtered, the profile takes features from."""
     return sum(
@@ -82,8 +91,7 @@ def expected_images(profile: Profile) -> int:
 
 def _features(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, float]:
     settings = {**profile.settings, "label": 1}
-    extractor = featureextractor.RadiomicsFeatureExtractor()
-    extractor.enabledFeatures = {kind: list(names) for kind, names in profile.classes.items()}
+    extractor = _extractor(profile)
     bounds = _bounds(sitk.GetArrayViewFromImage(mask) == 1)
     values = dict(extractor.computeShape(image, mask, bounds, **settings))
     for kind, arguments in profile.images.items():
@@ -94,6 +102,12 @@ def _features(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str
             cut, cut_mask = imageoperations.cropToTumorMask(derived, source[1], around)
             values.update(extractor.computeFeatures(cut, cut_mask, name, **own))
     return {name: float(value) for name, value in values.items()}
+
+
+def _extractor(profile: Profile) -> Any:
+    extractor = featureextractor.RadiomicsFeatureExtractor()
+    extractor.enabledFeatures = {kind: list(names) for kind, names in profile.classes.items()}
+    return extractor
 
 
 def _bounds(marked: NDArray[np.bool_]) -> NDArray[np.int_]:
@@ -126,12 +140,3 @@ def _alone() -> Iterator[None]:
             yield
         finally:
             sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-
-
-def extractor(profile: Profile) -> Any:
-    """Plain pyradiomics set up by the profile, to compare with: `.execute(image, mask, label=…)`."""
-    plain = featureextractor.RadiomicsFeatureExtractor()
-    plain.settings.update(profile.settings)
-    plain.enabledImagetypes = {kind: dict(arguments) for kind, arguments in profile.images.items()}
-    plain.enabledFeatures = {kind: list(names) for kind, names in profile.classes.items()}
-    return plain
