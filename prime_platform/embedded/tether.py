@@ -31,17 +31,17 @@ def spawn(
     cwd: str | Path,
     output: int | IO[bytes],
     uid: int | None = None,
-    gid: int | None = None,
+    groups: Sequence[int] = (),
     umask: int = 0o077,
     death: int = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, as `uid`, with exactly `env`, tied to this process's life.
 
-    `uid` None keeps the present user. Must be called from the main thread: the tie is to the calling thread.
+    `uid` None keeps the present user; the group has the same number, `groups` come on top. Must be called from the main thread: the tie is to the calling thread.
     """
     identity: dict[str, Any] = {}
     if uid is not None:
-        identity = {"user": uid, "group": uid if gid is None else gid, "extra_groups": []}
+        identity = {"user": uid, "group": uid, "extra_groups": list(groups)}
     return subprocess.Popen(
         [str(part) for part in command],
         env=dict(env),
