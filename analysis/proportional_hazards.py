@@ -37,7 +37,9 @@ class ProportionalHazards:
     overall: TimeTest
 
 
-def proportional_hazards(fit: CoxFit, *, groups: Sequence[tuple[str, Sequence[int]]] | None = None, transform: Transform = "km") -> ProportionalHazards:
+def proportional_hazards(
+    fit: CoxFit, *, groups: Sequence[tuple[str, Sequence[int]]] | None = None, transform: Transform = "km"
+) -> ProportionalHazards:
     """Test each term of `fit`; `groups` names the columns that make up one term, by default one each.
 
     Raises ValueError when a coefficient of the fit is not estimable.
