@@ -10,4 +10,4 @@ class PrimePlatformConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery app known."""
-        from prime_platform import celery  # noqa: F401  (Celery reads the settings, so not before they are complete)
+        from prime_platform import celery  # noqa: F401, PLC0415  (Celery reads the settings, so not before they are complete)

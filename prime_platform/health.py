@@ -61,7 +61,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _from_database(now: datetime) -> dict[str, Any]:
     connection.ensure_connection()
     beats = {each.name: each for each in Heartbeat.objects.order_by("name")}
-    spools = [beat.detail["spool"] for name, beat in beats.items() if name.startswith("edge:") and isinstance(beat.detail.get("spool"), int)]
+    edges = [beat.detail.get("spool") for name, beat in beats.items() if name.startswith("edge:")]
+    spools = [depth for depth in edges if isinstance(depth, int)]
     return {
         "installation": str(Installation.objects.values_list("uuid", flat=True).get()),
         "participants": Participant.objects.count(),

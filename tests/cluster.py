@@ -1,7 +1,7 @@
 """Pytest plugin: a real PostgreSQL for the session, known to Django's settings before they are read, started when first needed.
 
 Each session has a cluster of its own under the temporary directory, without TCP and gone at the end, also when pytest is killed.
-PRIME_TEST_URLS_DIR (the `secrets` directory of a running `python -m prime_platform.embedded.postgres serve DIR`) lends one instead.
+PRIME_TEST_URLS_DIR (the `secrets` directory of a running `python -m prime_platform.embedded serve DIR`) lends one instead.
 PRIME_TEST_DB names the test database, so that several sessions can share a lent cluster.
 """
 
@@ -39,6 +39,7 @@ def pytest_load_initial_conftests() -> Iterator[None]:
         _session["urls"] = logins.write_urls(_session["cluster"], base / "secrets")
     for name in FOREIGN:
         os.environ.pop(name, None)
+    (base / "var" / "static").mkdir(parents=True)
     os.environ["PRIME_VAR"] = str(base / "var")
     os.environ["DATABASE_URL"] = _session["urls"]["owner"]
     os.environ["CELERY_BROKER_URL"] = "memory://"

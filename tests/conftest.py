@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.db import connection
 
 from prime_platform.embedded import logins
@@ -28,13 +28,30 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
         connection.ensure_connection()
         logins.allow_connections(connection.connection, cluster.DATABASE, like=logins.MAIN)
-        if "grants" in get_commands():
-            call_command("grants")
-    _flush_without_triggers()
+        call_command("grants", verbosity=0)
+        _flush_to(_keep_first_rows())
 
 
-def _flush_without_triggers() -> None:
-    """Let only the TRUNCATE of Django's own tear-down pass the triggers that refuse it (a right of the test cluster's owner)."""
+def _keep_first_rows() -> list[str]:
+    """Copy the rows that migrations and grants made (the system user, the installation) to a schema of their own; the tables' names."""
+    kept = []
+    with connection.cursor() as cursor:
+        cursor.execute("create schema first_rows")
+        for table in connection.introspection.django_table_names(only_existing=True, include_views=False):
+            cursor.execute(f'create table first_rows."{table}" as table "{table}"')
+            cursor.execute(f'select exists (select 1 from first_rows."{table}")')
+            if cursor.fetchone()[0]:
+                kept.append(table)
+            else:
+                cursor.execute(f'drop table first_rows."{table}"')
+    return kept
+
+
+def _flush_to(kept: list[str]) -> None:
+    """Have Django's tear-down of transactional tests go back to the first rows, past the triggers that refuse a TRUNCATE.
+
+    Switching triggers off takes a right that only the owner of a test cluster has.
+    """
     flush = connection.ops.execute_sql_flush
 
     def flush_as_replica(sql_list: list[str]) -> None:
@@ -42,6 +59,8 @@ def _flush_without_triggers() -> None:
             cursor.execute("set session_replication_role = replica")
             try:
                 flush(sql_list)
+                for table in kept:
+                    cursor.execute(f'insert into "{table}" select * from first_rows."{table}"')
             finally:
                 cursor.execute("set session_replication_role = origin")
 

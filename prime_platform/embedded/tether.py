@@ -37,7 +37,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, as `uid`, with exactly `env`, tied to this process's life.
 
-    `uid` None keeps the present user; the group has the same number, `groups` come on top. Must be called from the main thread: the tie is to the calling thread.
+    `uid` None keeps the present user; the group has the same number, `groups` come on top.
+    Must be called from the main thread: the tie is to the calling thread.
     """
     identity: dict[str, Any] = {}
     if uid is not None:
@@ -51,7 +52,7 @@ def spawn(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         umask=umask,
-        preexec_fn=_tied_to(os.getpid(), death),
+        preexec_fn=_tied_to(os.getpid(), death),  # noqa: PLW1509  (the launcher has one thread)
         **identity,
     )
 

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from accounts.models import Installation, LedgerWriter, User
 from tests import cluster
 
 
@@ -28,9 +29,11 @@ def test_each_login_enters_its_own_database_only(django_db_setup: None) -> None:
 def test_logins_are_no_superusers_and_own_nothing_of_the_cluster(login_connection) -> None:
     """SE-09: least privilege."""
     for role in ("web", "worker", "infer"):
-        row = login_connection(role).execute(
-            "select rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_roles where rolname = current_user"
-        ).fetchone()
+        row = (
+            login_connection(role)
+            .execute("select rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_roles where rolname = current_user")
+            .fetchone()
+        )
         assert row == (False,) * 5
 
 
@@ -46,3 +49,12 @@ def test_a_second_login_sees_what_was_committed(login_connection) -> None:
         login_connection("web").execute("select n from seen")
     with connection.cursor() as cursor:
         cursor.execute("drop table seen")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_first_rows_are_there_again_after_a_flush(time: str) -> None:
+    """Whichever of the two runs second runs after a flush: the platform's own user and the installation must be back."""
+    assert Installation.objects.count() == 1
+    assert User.objects.system().username == "system"
+    LedgerWriter.objects.all().delete()
