@@ -55,4 +55,4 @@ class ScreeningViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
         return Response(ParticipantSerializer(participant).data, status=status.HTTP_201_CREATED)
 
 
-API_ROUTES = [("participants", ParticipantViewSet, "participant"), ("screenings", ScreeningViewSet, "screening")]
+API_ROUTES = [("participants", ParticipantViewSet, "api-participant"), ("screenings", ScreeningViewSet, "api-screening")]

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.transitions import NotAllowedNow, advance
-from studies import milestones, screening as screening_log, study_number
+from studies import milestones, study_number
+from studies import screening as screening_log
 from studies.access import Permission, require
 from studies.eligibility import Eligibility, Verdict
 from studies.models import Center, Consent, Participant, Screening, Study

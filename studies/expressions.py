@@ -101,9 +101,21 @@ def truth(node: Node, facts: Mapping[str, Fact]) -> Truth:
             return _negate(truth(part, facts))
 
 
+def leaves(node: Node) -> Iterator[Yes | Between | DaysBetween]:
+    """The conditions of an expression, in the order they are written."""
+    match node:
+        case Both(parts) | Either(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+        case _:
+            yield node
+
+
 def inputs(node: Node) -> tuple[str, ...]:
     """The codes that an expression reads, each once, in the order they are written."""
-    return tuple(dict.fromkeys(_inputs(node)))
+    return tuple(dict.fromkeys(code for leaf in leaves(node) for code in _read(leaf)))
 
 
 def causes(node: Node, facts: Mapping[str, Fact]) -> tuple[str, ...]:
@@ -111,17 +123,8 @@ def causes(node: Node, facts: Mapping[str, Fact]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_causes(node, facts)))
 
 
-def _inputs(node: Node) -> Iterator[str]:
-    match node:
-        case Both(parts) | Either(parts):
-            for part in parts:
-                yield from _inputs(part)
-        case Not(part):
-            yield from _inputs(part)
-        case DaysBetween(start, end):
-            yield from (start, end)
-        case Yes(code) | Between(code):
-            yield code
+def _read(leaf: Yes | Between | DaysBetween) -> tuple[str, ...]:
+    return (leaf.start, leaf.end) if isinstance(leaf, DaysBetween) else (leaf.input,)
 
 
 def _causes(node: Node, facts: Mapping[str, Fact]) -> Iterator[str]:
@@ -134,7 +137,7 @@ def _causes(node: Node, facts: Mapping[str, Fact]) -> Iterator[str]:
         case Not(part):
             yield from _causes(part, facts)
         case _:
-            yield from _inputs(node)
+            yield from _read(node)
 
 
 def _all(truths: list[Truth]) -> Truth:

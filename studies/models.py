@@ -6,6 +6,7 @@ by nothing else. What must never be false is a constraint here, or, where Django
 
 import uuid
 from datetime import date, timedelta
+from typing import cast
 
 import pgtrigger
 from django.conf import settings
@@ -176,7 +177,7 @@ class Screening(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     center = models.ForeignKey(Center, models.PROTECT, related_name="screenings")
     number = models.PositiveIntegerField()
-    row_token = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - NULL keeps "none" out of the unique constraint
+    row_token = models.CharField(max_length=64, null=True, blank=True)
     screened_on = models.DateField()
     surgery_date = models.DateField()
     age_at_surgery = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -238,9 +239,7 @@ class Consent(models.Model):
     @property
     def dated_on(self) -> date:
         """The day from which the patient counts as consented, by signature or by waiver."""
-        day = self.signed_on or self.waived_on
-        assert day is not None, "consent_signed_or_waived"
-        return day
+        return cast(date, self.signed_on or self.waived_on)
 
 
 @audit.tracked()

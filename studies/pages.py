@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import User
 from studies import milestones
-from studies.access import Permission, participants_for, screenings_for
+from studies.access import participants_for, screenings_for
 from studies.models import Milestone, Participant, Screening
 from studies.protocol import Protocol
 from studies.vocabulary import MilestoneKind, ParticipantStatus, ScreeningStatus
@@ -21,6 +21,7 @@ from studies.vocabulary import MilestoneKind, ParticipantStatus, ScreeningStatus
 Kind = MilestoneKind
 
 FLAGS: dict[str, tuple[Kind, ...]] = {
+    "has_series": (Kind.SERIES_RECEIVED,),
     "has_phases": (Kind.PHASE_CONFIRMED,),
     "has_slide": (Kind.SLIDE_RECEIVED,),
     "has_report": (Kind.REPORT_RECEIVED,),
@@ -34,7 +35,10 @@ FLAGS: dict[str, tuple[Kind, ...]] = {
 
 PARTICIPANT_STATES: dict[str, Q] = {
     "all": Q(),
-    "phase_missing": Q(has_phases=False, status=ParticipantStatus.ENROLLED),
+    "images_missing": Q(has_series=False, has_phases=False, status=ParticipantStatus.ENROLLED),
+    "phases_to_confirm": Q(has_series=True, has_phases=False, status=ParticipantStatus.ENROLLED),
+    "phases_complete": Q(has_phases=True, status=ParticipantStatus.ENROLLED),
+    "running": Q(status=ParticipantStatus.ENROLLED, has_death=False),
     "unsealed": Q(has_seal=False, status=ParticipantStatus.ENROLLED),
     "sealed": Q(has_seal=True),
     "treatment_unknown": Q(has_treatment=False, status=ParticipantStatus.ENROLLED),
@@ -47,6 +51,9 @@ PARTICIPANT_STATES: dict[str, Q] = {
 
 SCREENING_STATES: dict[str, Q] = {
     "all": Q(),
+    "unknown": Q(status=ScreeningStatus.SCREENED, eligibility__verdict="unknown"),
+    "eligible": Q(status=ScreeningStatus.SCREENED, eligibility__verdict="pass"),
+    "fails": Q(status=ScreeningStatus.SCREENED, eligibility__verdict="fail"),
     "open": Q(status=ScreeningStatus.SCREENED),
     "excluded": Q(status=ScreeningStatus.EXCLUDED),
     "enrolled": Q(status=ScreeningStatus.ENROLLED),

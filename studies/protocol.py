@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped] # ships no types
 import yaml
 
 from accounts.canonical import digest
@@ -241,6 +241,11 @@ def from_data(data: Mapping[str, Any]) -> Protocol:
         confounders=_coded(data["confounders"]),
         decisions=tuple(_decision(item) for item in data["decisions"]),
     )
+
+
+def all_files() -> list[Path]:
+    """Every protocol file that is shipped."""
+    return sorted(FOLDER.glob("*.yaml"))
 
 
 @cache

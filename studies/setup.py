@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from accounts import audit, ledger
 from accounts.models import User
 from accounts.transitions import NotAllowedNow, advance
-from studies import milestones, protocol as protocols
+from studies import milestones
+from studies import protocol as protocols
 from studies.access import Permission, require_operator
 from studies.models import Center, Membership, Study
 from studies.screening import lock

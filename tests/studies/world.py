@@ -1,0 +1,101 @@
+"""A small study made by the platform's own write functions: two centers, people in every role, patients in every state."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from accounts import people
+from accounts.models import User
+from studies import consent, enrollment, screening, setup
+from studies.models import Center, Participant, Screening, Study
+from studies.vocabulary import CENTER_ROLES, Phase, Role, Sex
+
+SURGERY = date(2026, 3, 2)
+SCREENED = SURGERY + timedelta(days=5)
+ENROLLED = SURGERY + timedelta(days=9)
+ELIGIBLE = {
+    "histology_hcc": "yes",
+    "r0_resection": "yes",
+    "he_slide_qualified": "yes",
+    "baseline_complete": "yes",
+    "imaging_phases": "yes",
+    "imaging_quality": "yes",
+    "imaging_date": "2026-02-20",
+    "prior_therapy": "no",
+    "prior_baseline_available": "unknown",
+    "other_malignancy": "no",
+}
+"""Answers that meet every criterion for a patient operated on at SURGERY."""
+
+
+@dataclass
+class World:
+    """A study in accrual with centers 01 and 02, and one person per role; center roles are held at center 01."""
+
+    study: Study
+    own: Center
+    other: Center
+    people: dict[Role, User]
+    system: User
+
+    @property
+    def coordinator(self) -> User:
+        return self.people[Role.COORDINATOR]
+
+
+def build(code: str = "DEMO", *, synthetic: bool = True) -> World:
+    """The world of most tests."""
+    system = User.objects.system()
+    study = setup.create_study(
+        code=code,
+        title_zh="演示研究",
+        title_en="Demo study",
+        protocol_id="hcc_adjuvant",
+        accrual_from=date(2026, 1, 1),
+        synthetic=synthetic,
+        by=system,
+    )
+    own, other = (open_center(study, center_code, system) for center_code in ("01", "02"))
+    if synthetic:
+        study = setup.advance_phase(study=study, to=Phase.ACCRUAL, by=system)
+    staff = {role: person(f"{role.value}-{code}") for role in Role}
+    for role, user in staff.items():
+        join(study, user, role, own if role in CENTER_ROLES else None, system)
+    return World(study, own, other, staff, system)
+
+
+def person(username: str) -> User:
+    """Somebody who can sign in and may do nothing yet."""
+    return people.create_user(username=username, display_name=username, password="correct horse battery", by=User.objects.system())
+
+
+def join(study: Study, user: User, role: Role, center: Center | None, by: User) -> None:
+    """Give a role from the study's first day on."""
+    setup.add_member(study=study, user=user, role=role, center=center, since=date(2026, 1, 1), by=by)
+
+
+def open_center(study: Study, code: str, by: User) -> Center:
+    """A center that may enrol from 2026-01-05 to 2027-12-31."""
+    center = setup.add_center(study=study, code=code, name_zh=f"演示医院{code}", name_en=f"Demo hospital {code}", by=by)
+    approval = {"number": f"EC-2025-{code}", "valid_from": date(2026, 1, 1), "valid_until": date(2027, 12, 31)}
+    center = setup.file_ethics_approval(center=center, by=by, **approval)
+    return setup.open_center(center=center, on=date(2026, 1, 5), by=by)
+
+
+def screened(world: World, *, by: User | None = None, center: Center | None = None, **changes: object) -> Screening:
+    """An eligible screened patient of center 01 (unless changed)."""
+    facts: dict[str, object] = {"surgery_date": SURGERY, "age_at_surgery": 58, "sex": Sex.MALE, "answers": ELIGIBLE, "on": SCREENED, **changes}
+    return screening.screen(center=center or world.own, by=by or world.coordinator, **facts)  # type: ignore[arg-type]
+
+
+def consented(world: World, signed_on: date = SCREENED, **changes: object) -> Screening:
+    """An eligible patient who signed the form."""
+    line = screened(world, **changes)
+    by = changes.get("by") or world.coordinator
+    consent.record(screening=line, form_version="2.1", signed_on=signed_on, by=by)  # type: ignore[arg-type]
+    return line
+
+
+def enrolled(world: World, *, on: date = ENROLLED, **changes: object) -> Participant:
+    """A participant of center 01 (unless changed)."""
+    by = changes.get("by") or world.coordinator
+    return enrollment.enroll(screening=consented(world, **changes), on=on, by=by)  # type: ignore[arg-type]
