@@ -50,6 +50,14 @@ class Curve:
         """The longest time anybody was observed."""
         return float(self.observed[-1])
 
+    @property
+    def censored(self) -> Floats:
+        """The distinct times at which somebody was censored."""
+        time, number = distinct(self.observed)
+        place = np.searchsorted(self.time, time)
+        died = np.append(self.time, np.nan)[place] == time
+        return time[number > np.where(died, np.append(self.events, 0.0)[place], 0.0)]
+
     @cached_property
     def standard_error(self) -> Floats:
         """Standard error of S, not of log S; NaN where S is 0."""

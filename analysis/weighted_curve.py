@@ -21,6 +21,11 @@ class WeightedCurve(Curve):
     weight: Floats
     failed: Bools
 
+    @property
+    def censored(self) -> Floats:
+        """The distinct times at which somebody was censored."""
+        return np.unique(self.observed[~self.failed])
+
     def number_at_risk(self, times: ArrayLike) -> Floats:
         """The sum of the weights at risk just before each time."""
         return self._from(self.weight, times)
