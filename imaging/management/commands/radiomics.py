@@ -54,7 +54,7 @@ class Command(BaseCommand):
     def _csv(self, measured: radiomics.Measurement) -> None:
         writer = csv.writer(self.stdout, lineterminator="\n")
         writer.writerow(["feature", "value"])
-        writer.writerows([name, "" if math.isnan(value) else repr(value)] for name, value in measured.values.items())
+        writer.writerows([name, repr(value) if math.isfinite(value) else ""] for name, value in measured.values.items())
 
     def _summary(self, measured: radiomics.Measurement) -> None:
         region = measured.diagnostics["measured"]
@@ -82,7 +82,7 @@ def _spoken(*sentences: Sentence) -> str:
 
 def _document(measured: radiomics.Measurement) -> dict[str, Any]:
     return {
-        "values": {name: None if math.isnan(value) else value for name, value in measured.values.items()},
+        "values": {name: value if math.isfinite(value) else None for name, value in measured.values.items()},
         "sha256": measured.sha256,
         "image_sha256": measured.image_sha256,
         "mask_sha256": measured.mask_sha256,
