@@ -1,0 +1,170 @@
+"""What holds for every request: its language, that somebody is signed in, what a refusal answers, and that no page is kept.
+
+Refusals are mapped here and nowhere else: not visible 404, not allowed 403, not now 409, invalid 400, each with a sentence
+a person can act on. A refusal is recorded after the request's own transaction has been rolled back, so that the record of
+it does not vanish with the refused change.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.locale import LocaleMiddleware
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import AccessRecord
+from accounts.transitions import NotAllowedNow
+
+MACHINES = ("/api/", "/edge/")
+OPEN = ("/healthz", "/readyz", "/edge/v1/")
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """The signed-in person's language; for a stranger the cookie, then the browser's wish."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        if request.user.is_authenticated:
+            translation.activate(request.user.language)
+            request.LANGUAGE_CODE = translation.get_language()
+
+
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
+    """Nothing is open unless it says so: strangers go to the sign-in page, programs get 401 in JSON.
+
+    `/edge/v1/` is open here because gateways sign each request with a key of their own.
+    """
+
+    def process_view(self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any) -> HttpResponseBase | None:
+        if request.path.startswith(OPEN) or request.user.is_authenticated:
+            return None
+        if request.path.startswith("/api/"):
+            from_framework = getattr(view_func, "cls", None) is not None  # then its authentication reads the token
+            return None if from_framework and "Authorization" in request.headers else _unauthorized()
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+
+class RefusalMiddleware:
+    """Turns the four refusals into their answers and records each one (AU-01)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if getattr(request, "refused", False) or _framework_refused(request, response):
+            _record_refusal(request, response.status_code)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        refusal = _refusal(error)
+        if refusal is None:
+            return None
+        request.refused = True  # type: ignore[attr-defined] # read by __call__, after the view's transaction has ended
+        return answer(request, refusal)
+
+
+class NoStoreMiddleware:
+    """No browser or proxy keeps what a signed-in person saw (SE-06)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.user.is_authenticated:
+            response["Cache-Control"] = "no-store"
+        return response
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What is answered: an HTTP status and the sentences under its title."""
+
+    status: HTTPStatus
+    reasons: list[str]
+
+
+def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """The refusal as JSON for programs, as a page for people."""
+    if request.path.startswith(MACHINES):
+        return JsonResponse({"detail": refusal.reasons}, status=refusal.status)
+    before = request.headers.get("Referer", "")
+    back = before if url_has_allowed_host_and_scheme(before, {request.get_host()}) and request.method != "GET" else ""
+    context = {"title": _title(refusal.status), "reasons": refusal.reasons, "status": int(refusal.status), "back": back}
+    return render(request, "refused.html", context, status=refusal.status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400: a request Django itself could not read."""
+    return answer(request, Refusal(HTTPStatus.BAD_REQUEST, [_("The request could not be read. Go back, reload the page and try again.")]))
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
+    """handler403 and the answer to a missing or foreign form token."""
+    sentence = _("The form was too old or came from elsewhere. Go back, reload the page and send it again.") if reason else _not_allowed()
+    return answer(request, Refusal(HTTPStatus.FORBIDDEN, [sentence]))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404: an address that leads nowhere."""
+    return answer(request, Refusal(HTTPStatus.NOT_FOUND, [_not_visible()]))
+
+
+def _refusal(error: Exception) -> Refusal | None:
+    match error:
+        case Http404():
+            return Refusal(HTTPStatus.NOT_FOUND, [_not_visible()])
+        case PermissionDenied():
+            return Refusal(HTTPStatus.FORBIDDEN, [str(error) or _not_allowed()])
+        case NotAllowedNow():
+            return Refusal(HTTPStatus.CONFLICT, [str(error)])
+        case ValidationError():
+            return Refusal(HTTPStatus.BAD_REQUEST, error.messages)
+    return None
+
+
+def _framework_refused(request: HttpRequest, response: HttpResponseBase) -> bool:
+    # The REST framework answers these two itself, before this middleware could see the exception.
+    return request.path.startswith("/api/") and response.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+
+def _record_refusal(request: HttpRequest, status: int) -> None:
+    # Addresses and codes only: what was typed may be an identity.
+    match = request.resolver_match
+    subject = ",".join(str(value) for value in match.kwargs.values()) if match else ""
+    detail = {"status": status, "method": request.method, "view": match.view_name if match else ""}
+    by = request.user if request.user.is_authenticated else None
+    audit.record(kind=AccessRecord.Kind.REFUSAL, by=by, subject=subject, detail=detail)
+
+
+def _unauthorized() -> JsonResponse:
+    response = JsonResponse({"detail": [_("Sign in, or send a valid token in the Authorization header.")]}, status=HTTPStatus.UNAUTHORIZED)
+    response["WWW-Authenticate"] = "Token"
+    return response
+
+
+def _title(status: HTTPStatus) -> str:
+    return {
+        HTTPStatus.BAD_REQUEST: _("Not accepted"),
+        HTTPStatus.FORBIDDEN: _("Not allowed"),
+        HTTPStatus.NOT_FOUND: _("Not found"),
+        HTTPStatus.CONFLICT: _("Not possible now"),
+    }[status]
+
+
+def _not_visible() -> str:
+    return _("There is nothing here, or it belongs to a center that is not yours. Check the number, or ask your data manager for access.")
+
+
+def _not_allowed() -> str:
+    return _("Your role does not include this. Ask your data manager who may do it.")

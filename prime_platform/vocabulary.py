@@ -1,0 +1,78 @@
+"""The closed vocabulary of states that a page may show: icon, ground and word of each (words first, then icon, then colour).
+
+Red is for something overdue or refused; recurrence and death are facts, in plain ink; violet belongs to the seal alone.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class State:
+    """How one state looks: `icon` names a symbol of the sprite, `tone` a ground of the stylesheet."""
+
+    icon: str
+    tone: str
+    word: Promise
+
+
+STATES: dict[str, State] = {
+    # waiting, nothing wrong
+    "screened": State("open", "open", _("screened")),
+    "pathology_pending": State("open", "open", _("pathology pending")),
+    "bookable": State("open", "open", _("bookable")),
+    "not_yet_due": State("open", "open", _("not yet due")),
+    "eligible": State("ok", "ok", _("eligible")),
+    # something is missing
+    "phase_missing": State("half", "warn", _("phase missing")),
+    "images_missing": State("half", "warn", _("images missing")),
+    "eligibility_unknown": State("half", "warn", _("eligibility unknown")),
+    "consent_missing": State("half", "warn", _("consent missing")),
+    "to_confirm": State("half", "warn", _("to confirm")),
+    "draft": State("half", "warn", _("draft")),
+    "settling": State("half", "info", _("settling")),
+    "treatment_window": State("half", "warn", _("treatment window")),
+    # done
+    "consented": State("ok", "ok", _("consented")),
+    "enrolled": State("ok", "ok", _("enrolled")),
+    "phases_complete": State("ok", "ok", _("phases complete")),
+    "verified": State("ok", "ok", _("verified")),
+    "accepted": State("ok", "ok", _("accepted")),
+    "published": State("ok", "ok", _("published")),
+    # one criterion of the protocol
+    "pass": State("ok", "ok", _("met")),
+    "fail": State("bad", "bad", _("fails")),
+    "unknown": State("half", "warn", _("unknown")),
+    # the seal
+    "sealed": State("seal", "seal", _("prediction sealed")),
+    "opened": State("seal", "seal", _("opened")),
+    # time
+    "last_day": State("late", "warn", _("last day of the window")),
+    "overdue": State("late", "bad", _("overdue")),
+    "sealed_late": State("late", "warn", _("sealed late")),
+    "late_seal_risk": State("warn", "warn", _("risk of a late seal")),
+    "above_reference": State("warn", "open", _("above reference")),
+    "lost_proposed": State("warn", "warn", _("lost, proposed")),
+    # refused or broken
+    "out_of_range": State("bad", "bad", _("out of possible range")),
+    "ineligible": State("bad", "bad", _("a criterion fails")),
+    "rejected": State("bad", "bad", _("rejected")),
+    "signature_void": State("bad", "bad", _("signature void")),
+    # held, asked, signed, closed
+    "quarantined": State("quar", "warn", _("quarantined")),
+    "quarantined_long": State("quar", "bad", _("quarantined")),
+    "query": State("query", "warn", _("query")),
+    "query_overdue": State("query", "bad", _("query")),
+    "signed": State("pen", "", _("signed")),
+    "unsigned": State("pen", "open", _("not signed")),
+    "locked": State("lock", "", _("locked")),
+    # not in, and why
+    "excluded": State("na", "", _("not enrolled")),
+    "withdrawn": State("na", "", _("withdrawn")),
+    "lost": State("na", "", _("lost to follow-up")),
+    "not_evaluable": State("na", "", _("not evaluable")),
+    "not_estimable": State("na", "", _("not estimable (NE)")),
+    "not_applicable": State("na", "", _("not applicable")),
+}

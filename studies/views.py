@@ -1,0 +1,254 @@
+"""Pages of the worklist, the screening log, eligibility and the list of participants. They read and hand over; no rule stands here."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.crypto import get_random_string
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from studies import access, accrual, clock, consent, enrollment, lists, screening, study_number, wording, worklist
+from studies.access import Permission
+from studies.forms import PREFIX, AmendForm, ConsentForm, ExcludeForm, PageForm, ReasonForm, ScreeningForm, read_date, say_date
+from studies.models import Screening, Study
+from studies.vocabulary import ScreeningStatus
+
+T = TypeVar("T")
+LOOKS = {"wait": gettext_lazy("images or phases missing"), "done": gettext_lazy("phases complete"), "seal": gettext_lazy("sealed")}
+FIELDS = {"age_at_surgery": "age", "screened_on": "surgery_date", "signed_on": "dated_on", "waived_on": "dated_on"}
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Where a person's day begins: the worklist for who enters data, the overview for everybody else."""
+    held = access.permissions_of(request.user)
+    return redirect("worklist" if Permission.SCREENING_VIEW in held else "overview")
+
+
+@require_GET
+def worklist_page(request: HttpRequest) -> HttpResponse:
+    """What must I do today?"""
+    study = _study(request, Permission.SCREENING_VIEW)
+    ruler = clock.ruler(worklist.on_the_clock(request.user))
+    context = {
+        "today": study.today(),
+        "may_screen": access.centers_for(request.user, Permission.SCREEN).exists(),
+        "ruler": ruler,
+        "legend": [{"look": look, "label": label, "count": ruler.count(look)} for look, label in LOOKS.items()],
+        "empty": _("Nothing waits for you today. Every resection gets a line in the screening log."),
+    }
+    return render(request, "studies/worklist.html", context | worklist.page(request.user, request.GET.get("task", "")))
+
+
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """Are we on course? Pooled counts by center; every count is one of the sum shown."""
+    study = _study(request, Permission.STUDY_VIEW)
+    return render(request, "studies/overview.html", {"study": study, "today": study.today(), **accrual.figures(study)})
+
+
+@require_GET
+def screening_log(request: HttpRequest) -> HttpResponse:
+    """Was everybody screened? Every line, newest first."""
+    context = lists.screening_log(request.user, state=request.GET.get("state", ""), after=request.GET.get("after", ""))
+    context["may_screen"] = access.centers_for(request.user, Permission.SCREEN).exists()
+    return render(request, "studies/screening_log.html", context)
+
+
+@sensitive_post_parameters("birth_date")
+@require_http_methods(["GET", "POST"])
+def screening_new(request: HttpRequest) -> HttpResponse:
+    """Screen a patient: one form, one line of the log."""
+    centers = list(access.centers_for(request.user, Permission.SCREEN).select_related("study"))
+    if not centers:
+        raise PermissionDenied
+    form = ScreeningForm(request.POST or None, protocol=centers[0].study.protocol, centers=centers)
+    if request.method == "POST" and form.is_valid():
+        if made := _attempt(form, lambda: _screen(form, request)):
+            return redirect("screening", made.uuid)
+    token = request.POST.get("row_token") or f"page-{get_random_string(32)}"
+    return render(request, "studies/screening_new.html", {"form": form, "row_token": token}, status=400 if form.errors else 200)
+
+
+@require_GET
+def screening_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """What fails, what is unknown, and what is left to do before enrolment."""
+    return _screening_page(request, _line(request, uuid))
+
+
+@require_POST
+def screening_answers(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Change answers of a line, with the reason."""
+    line = _line(request, uuid)
+    form = AmendForm(request.POST, protocol=line.center.study.protocol)
+    return _act(
+        request,
+        line,
+        "answers_form",
+        form,
+        lambda: screening.amend(screening=line, answers=form.answers, reason=form.cleaned_data["reason"], by=request.user),
+    )
+
+
+@require_POST
+def screening_consent(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Record the signed form or the waiver."""
+    line, form = _line(request, uuid), ConsentForm(request.POST)
+    return _act(request, line, "consent_form", form, lambda: consent.record(screening=line, by=request.user, **form.as_recorded))
+
+
+@require_POST
+def screening_exclude(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Do not enrol, with a reason of the protocol."""
+    line = _line(request, uuid)
+    form = ExcludeForm(request.POST, protocol=line.center.study.protocol)
+    return _act(request, line, "exclude_form", form, lambda: screening.exclude(screening=line, by=request.user, **form.cleaned_data))
+
+
+@require_POST
+def screening_reinstate(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take back an exclusion made in error."""
+    line, form = _line(request, uuid), ReasonForm(request.POST)
+    return _act(request, line, "reinstate_form", form, lambda: screening.reinstate(screening=line, by=request.user, **form.cleaned_data))
+
+
+@require_POST
+def screening_enroll(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Enrol: the participant's page shows the study number."""
+    participant = enrollment.enroll(screening=_line(request, uuid), by=request.user)
+    return redirect("participant", participant.uuid)
+
+
+@require_GET
+def participant_list(request: HttpRequest) -> HttpResponse:
+    """Who is in the study here, and what each still lacks."""
+    context = lists.participants(request.user, state=request.GET.get("state", ""), after=request.GET.get("after", ""))
+    return render(request, "studies/participant_list.html", context)
+
+
+@require_GET
+def understand_date(request: HttpRequest) -> JsonResponse:
+    """What the server understands of a typed date, as a sentence."""
+    text = request.GET.get("text", "")[:40]
+    if not text.strip():
+        return JsonResponse({"understood": True, "sentence": ""})
+    try:
+        return JsonResponse({"understood": True, "sentence": say_date(read_date(text))})
+    except ValidationError as error:
+        return JsonResponse({"understood": False, "sentence": error.messages[0]})
+
+
+@require_GET
+def search(request: HttpRequest) -> HttpResponse:
+    """Straight to the participant or the line of the log; a number that cannot be one is named."""
+    text = request.GET.get("q", "").strip()
+    line = _by_screening_number(request, text)
+    if line:
+        return redirect("screening", line.uuid)
+    try:
+        number = study_number.check(text)
+    except ValueError:
+        return _not_found(
+            request, _("“%(text)s” is no number of this study: compare every digit, the check digits at the end too.") % {"text": text}
+        )
+    if participant := access.participants_for(request.user).filter(study_number=number).first():
+        return redirect("participant", participant.uuid)
+    return _not_found(request, _("%(number)s is written correctly, but nobody at your center has it.") % {"number": number})
+
+
+def _not_found(request: HttpRequest, sentence: str) -> HttpResponse:
+    return render(request, "studies/search.html", {"sentence": sentence})
+
+
+def _by_screening_number(request: HttpRequest, text: str) -> Screening | None:
+    found = re.fullmatch(r"(\d{2})-?[Ss](\d{1,6})", "".join(unicodedata.normalize("NFKC", text).split()), re.ASCII)
+    if not found:
+        return None
+    return access.screenings_for(request.user).filter(center__code=found[1], number=int(found[2])).first()
+
+
+def _study(request: HttpRequest, permission: str) -> Study:
+    study = access.studies_for(request.user, permission).order_by("pk").first()
+    if study is None:
+        raise PermissionDenied
+    return study
+
+
+def _line(request: HttpRequest, uuid: UUID) -> Screening:
+    return get_object_or_404(access.screenings_for(request.user).select_related("consent", "participant", "screened_by"), uuid=uuid)
+
+
+def _screen(form: ScreeningForm, request: HttpRequest) -> Screening:
+    data = form.cleaned_data
+    return screening.screen(
+        center=form.chosen_center,
+        surgery_date=data["surgery_date"],
+        birth_date=data["birth_date"] or None,
+        age_at_surgery=data["age"],
+        sex=data["sex"],
+        answers=form.answers,
+        row_token=request.POST.get("row_token", "")[:64] or None,
+        by=request.user,
+    )
+
+
+def _attempt(form: PageForm, write: Callable[[], T]) -> T | None:
+    """Do the write; what it finds invalid stands at the field it names, or on top of the form."""
+    try:
+        return write()
+    except ValidationError as error:
+        for name, messages in getattr(error, "message_dict", {"": error.messages}).items():
+            field = FIELDS.get(name, name)
+            form.add_error(field if field in form.fields else None, messages)
+    return None
+
+
+def _act(request: HttpRequest, line: Screening, name: str, form: PageForm, write: Callable[[], Any]) -> HttpResponse:
+    """Write what a form of the eligibility page says and show the page again, with the form's errors if it has any."""
+    if form.is_valid() and _attempt(form, write) is not None:
+        return redirect("screening", line.uuid)
+    return _screening_page(request, line, {name: form})
+
+
+def _screening_page(request: HttpRequest, line: Screening, sent: dict[str, PageForm] | None = None) -> HttpResponse:
+    protocol = line.center.study.protocol
+    forms = _forms(request, line) | (sent or {})
+    context = {
+        "screening": line,
+        "protocol": protocol,
+        "consent": getattr(line, "consent", None),
+        "participant": getattr(line, "participant", None),
+        "state": wording.state(line),
+        "person": wording.person(line),
+        "day": wording.days_after_surgery(line),
+        "criteria": wording.criteria(line, protocol),
+        "summary": wording.summary(line),
+        "exclusion_reason": wording.exclusion_reason(line),
+        "obstacles": enrollment.obstacles(line) if "exclude_form" in forms else [],
+        "sent": list((sent or {}).values()),
+        **forms,
+    }
+    return render(request, "studies/screening.html", context, status=400 if sent else 200)
+
+
+def _forms(request: HttpRequest, line: Screening) -> dict[str, PageForm]:
+    """The forms that this person may use on this line now."""
+    protocol, forms = line.center.study.protocol, dict[str, PageForm]()
+    may_screen = access.may(request.user, Permission.SCREEN, line.center)
+    if line.status == ScreeningStatus.SCREENED and may_screen:
+        answered = {PREFIX + code: answer for code, answer in line.answers.items()}
+        forms["answers_form"] = AmendForm(protocol=protocol, initial=answered)
+        forms["exclude_form"] = ExcludeForm(protocol=protocol)
+    if line.status == ScreeningStatus.EXCLUDED and may_screen:
+        forms["reinstate_form"] = ReasonForm()
+    if not hasattr(line, "consent") and access.may(request.user, Permission.CONSENT_RECORD, line.center):
+        forms["consent_form"] = ConsentForm()
+    return forms

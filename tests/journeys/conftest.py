@@ -1,0 +1,58 @@
+"""A real browser on the real site: Chromium with scripts, colours and sizes as people have them."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.journeys import scene as scenes
+from tests.journeys.scene import Scene
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session; skipped where the package is not installed."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip("needs the Debian package chromium")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # playwright's loop runs in this thread; the test's own queries stay synchronous
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def scene(transactional_db: None) -> Scene:
+    return scenes.build()
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page]]:
+    """Open the site as somebody: visit(username, width=1366, javascript=True) gives a page after sign-in; "" stays outside."""
+    contexts = []
+
+    def open_page(username: str = "wang", *, width: int = 1366, height: int = 900, javascript: bool = True, theme: str = "light") -> Page:
+        context = browser.new_context(
+            base_url=live_server.url, viewport={"width": width, "height": height}, java_script_enabled=javascript, locale="zh-CN"
+        )
+        context.set_default_timeout(15_000)
+        context.add_cookies([{"name": "theme", "value": theme, "url": live_server.url}])
+        contexts.append(context)
+        page = context.new_page()
+        if username:
+            page.goto("/sign-in/")
+            page.fill("#id_username", username)
+            page.fill("#id_password", scenes.PASSWORD)
+            page.click("main button.pri")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -1,0 +1,124 @@
+"""Every text is bilingual: each English msgid has a Chinese sentence, and the compiled catalogue is the one that was written."""
+
+import ast
+import gettext
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.template import Engine
+from django.template.base import Node
+from django.templatetags.i18n import BlockTranslateNode, TranslateNode
+
+from prime_platform.settings import BASE_DIR, TEMPLATES
+
+ROOMS = ["accounts", "studies", "imaging", "predictions", "followup", "analysis", "prime_platform"]
+CATALOGUE = BASE_DIR / "prime_platform" / "locale" / "zh_Hans" / "LC_MESSAGES" / "django"
+CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "gettext_noop": 1, "ngettext": 2, "ngettext_lazy": 2}
+HALF_WIDTH_AFTER_HAN = re.compile(r"[\u4e00-\u9fff][,;:?!]|[\u4e00-\u9fff]\.(?:\s|$)")
+
+
+def in_python() -> Iterator[tuple[str, str]]:
+    """(msgid, file) of every call of a translation function with a literal."""
+    for room in ROOMS:
+        for path in (BASE_DIR / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
+                    for argument in node.args[: CALLS[node.func.id]]:
+                        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                            yield argument.value, str(path.relative_to(BASE_DIR))
+
+
+def in_templates() -> Iterator[tuple[str, str]]:
+    """(msgid, file) of every translate and blocktranslate of every template."""
+    options = TEMPLATES[0]["OPTIONS"]
+    directories = [BASE_DIR / "prime_platform" / "templates", *(BASE_DIR / room / "templates" for room in ROOMS)]
+    engine = Engine(dirs=directories, libraries=_libraries(), builtins=[], context_processors=options["context_processors"])
+    for directory in directories:
+        for path in directory.rglob("*.html"):
+            nodes = engine.from_string(path.read_text()).nodelist
+            for node in nodes.get_nodes_by_type((TranslateNode, BlockTranslateNode)):
+                yield from ((msgid, str(path.relative_to(BASE_DIR))) for msgid in _msgids(node))
+
+
+def _libraries() -> dict[str, str]:
+    own = {file.stem: f"{room}.templatetags.{file.stem}" for room in ROOMS for file in (BASE_DIR / room / "templatetags").glob("[a-z]*.py")}
+    return own | {"i18n": "django.templatetags.i18n", "static": "django.templatetags.static", "l10n": "django.templatetags.l10n"}
+
+
+def _msgids(node: Node) -> Iterator[str]:
+    if isinstance(node, TranslateNode):
+        yield str(node.filter_expression.var.literal)
+    elif isinstance(node, BlockTranslateNode):
+        for tokens in (node.singular, node.plural):
+            if tokens:
+                yield node.render_token_list(tokens)[0]
+
+
+def read_po(path: Path) -> dict[str, list[str]]:
+    """{msgid: [msgstr, …]} of a .po file, fuzzy entries left out; a plural msgid stands for itself too."""
+    entries: dict[str, list[str]] = {}
+    for block in re.split(r"\n\s*\n", path.read_text()):
+        lines = [line for line in block.splitlines() if not line.startswith("#~")]
+        if any(line.startswith("#,") and "fuzzy" in line for line in lines):
+            continue
+        fields: dict[str, str] = {}
+        key = ""
+        for line in lines:
+            if found := re.match(r'(msgid_plural|msgid|msgstr(?:\[\d\])?) (".*")$', line):
+                key = found.group(1)
+                fields[key] = ast.literal_eval(found.group(2))
+            elif line.startswith('"') and key:
+                fields[key] += ast.literal_eval(line)
+        said = [value for name, value in fields.items() if name.startswith("msgstr")]
+        for name in ("msgid", "msgid_plural"):
+            if name in fields:
+                entries[fields[name]] = said
+    return entries
+
+
+def test_text_is_translated_everywhere() -> None:
+    """Bilingual: no msgid of a template or a module lacks its Chinese sentence."""
+    known = {msgid for msgid, said in read_po(CATALOGUE.with_suffix(".po")).items() if said and all(said)}
+    missing = sorted(
+        {
+            (msgid, file)
+            for source in (in_python, in_templates)
+            for msgid, file in source()
+            if msgid.strip() not in known and msgid not in known
+        }
+    )
+    assert not missing, "\n".join(f"{file}: {msgid!r}" for msgid, file in missing)
+
+
+def test_catalogue_is_the_compiled_one() -> None:
+    """The .mo that ships says what the .po says."""
+    written = {msgid: said[0] for msgid, said in read_po(CATALOGUE.with_suffix(".po")).items() if msgid and said and said[0]}
+    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    stale = [msgid for msgid, said in written.items() if said not in (compiled.gettext(msgid), compiled.ngettext(msgid, msgid, 1))]
+    assert not stale
+
+
+def test_placeholders_survive_translation() -> None:
+    """A sentence that names a value in English names it in Chinese."""
+    for msgid, said in read_po(CATALOGUE.with_suffix(".po")).items():
+        for sentence in said:
+            if msgid and sentence:
+                assert set(re.findall(r"%\(\w+\)[sd]", msgid)) == set(re.findall(r"%\(\w+\)[sd]", sentence)), msgid
+
+
+def test_chinese_punctuation_is_full_width() -> None:
+    """Full-width punctuation in Chinese only, and de-identification is never called anonymous (design/ui, Languages)."""
+    for msgid, said in read_po(CATALOGUE.with_suffix(".po")).items():
+        for sentence in said if msgid else []:
+            assert not HALF_WIDTH_AFTER_HAN.search(sentence), sentence
+            assert "匿名" not in sentence
+            assert not re.search(r"[，。；：！？（）]", msgid), msgid
+
+
+@pytest.mark.parametrize("text", ["一致, 不一致", "复核.", "为何?"])
+def test_punctuation_check_finds_half_width_marks(text: str) -> None:
+    """The check above has teeth."""
+    assert HALF_WIDTH_AFTER_HAN.search(text)
