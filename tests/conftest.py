@@ -1,5 +1,6 @@
 """What every test stands on: the real migrated and granted database, and real second logins."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +15,23 @@ from prime_platform.embedded import logins
 from tests import cluster
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> None:
+    """Argon2 is slow on purpose; tests make hundreds of people."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """Have the cluster running and name this session's database before it is created."""
     cluster.urls()
-    settings.DATABASES["default"]["TEST"]["NAME"] = cluster.DATABASE
-    connection.settings_dict["TEST"]["NAME"] = cluster.DATABASE
+    with psycopg.connect(_owner("postgres"), autocommit=True) as owner:
+        known = owner.execute("select 1 from pg_database where datname = %s", (cluster.template(),)).fetchone()
+    connection.settings_dict["TEST"] |= {"NAME": cluster.DATABASE, "TEMPLATE": cluster.template() if known else None}
+
+
+def _owner(database: str) -> str:
+    return urlsplit(cluster.urls()["owner"])._replace(path=f"/{database}").geturl()
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +41,17 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         connection.ensure_connection()
         logins.allow_connections(connection.connection, cluster.DATABASE, like=logins.MAIN)
         call_command("grants", verbosity=0)
+        if connection.settings_dict["TEST"]["TEMPLATE"] is None:
+            _make_template()
         _flush_to(_keep_first_rows())
+
+
+def _make_template() -> None:
+    """Keep a copy of the migrated database for the sessions to come."""
+    connection.close()
+    with psycopg.connect(_owner("postgres"), autocommit=True) as owner, contextlib.suppress(psycopg.errors.DuplicateDatabase):
+        owner.execute(f'create database "{cluster.template()}" template "{cluster.DATABASE}"')
+    cluster.keep()
 
 
 def _keep_first_rows() -> list[str]:
