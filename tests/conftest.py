@@ -51,7 +51,7 @@ def _make_template() -> None:
     connection.close()
     with psycopg.connect(_owner("postgres"), autocommit=True) as owner, contextlib.suppress(psycopg.errors.DuplicateDatabase):
         owner.execute(f'create database "{cluster.template()}" template "{cluster.DATABASE}"')
-    cluster.keep()
+    cluster.keep(cluster.template())
 
 
 def _keep_first_rows() -> list[str]:
