@@ -1,0 +1,104 @@
+"""Asks the limited process to read or draw DICOM objects: no byte of a stranger's file is interpreted in the worker itself (NW-06)."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+_GIB = 2**30
+_SECONDS_AT_LEAST, _SECONDS_EACH = 30, 0.2
+_EXIT_UNREADABLE = 3  # as imaging.parser documents; importing it here would load pydicom into every process
+
+
+class Unparseable(Exception):
+    """An object cannot be read or drawn within the limits, now or later; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class ParserStopped(Exception):
+    """The limited process was ended from outside (a shutdown, a machine short of memory): try again later."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What one DICOM object says, and in `identity` what it should not say (codes; see `imaging.identity`)."""
+
+    identity: list[str]
+    sop_class: str
+    transfer_syntax: str
+    lossy: bool
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    modality: str
+    study_date: str
+    acquired: str
+    instance_number: int | None
+    facts: dict[str, str]
+    frames: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One slice through one window: the PNG file and the window it shows."""
+
+    window: str
+    center: float
+    width: float
+    file: Path
+
+
+def headers(paths: Sequence[Path], study_number: str) -> list[Header]:
+    """The headers of DICOM files, in their order. Raises Unparseable, ParserStopped."""
+    answers = _run("headers", [{"path": str(path), "study_number": study_number} for path in paths], memory=2 * _GIB)
+    return [Header(**answer) for answer in answers]
+
+
+def draw(slices: Sequence[tuple[Path, int]], directory: Path) -> list[list[Drawing]]:
+    """Draw (file, frame) pairs into PNG files in `directory`, one list of windows for each. Raises Unparseable, ParserStopped."""
+    asked = [{"path": str(path), "frame": frame, "out": str(directory / f"{i}")} for i, (path, frame) in enumerate(slices)]
+    return [
+        [Drawing(one["name"], one["center"], one["width"], Path(one["file"])) for one in answer["windows"]]
+        for answer in _run("draw", asked, memory=4 * _GIB)
+    ]
+
+
+def _run(verb: str, objects: list[dict[str, Any]], *, memory: int) -> list[dict[str, Any]]:
+    seconds = int(_SECONDS_AT_LEAST + _SECONDS_EACH * len(objects))
+    request = json.dumps({"objects": objects, "memory": memory, "seconds": seconds})
+    try:
+        # The child gets no secret: its environment names nothing but the interpreter's needs.
+        done = subprocess.run(
+            [sys.executable, "-s", "-m", "imaging.parser", verb],
+            input=request, capture_output=True, text=True, check=False, timeout=4 * seconds, cwd=settings.BASE_DIR, env=_environment(),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Unparseable("too_long") from None
+    return _answer(done)
+
+
+def _answer(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    if done.returncode == 0:
+        objects: list[dict[str, Any]] = json.loads(done.stdout)["objects"]
+        return objects
+    if done.returncode == _EXIT_UNREADABLE:
+        raise Unparseable(json.loads(done.stdout)["unreadable"])
+    if done.returncode == -24:  # SIGXCPU
+        raise Unparseable("too_long")
+    if done.returncode in (-9, -15):
+        raise ParserStopped(f"the parser was ended by signal {-done.returncode}")
+    raise Unparseable("crash")
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    return kept | {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
