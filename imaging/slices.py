@@ -1,0 +1,77 @@
+"""Key slices: a few evenly spaced slices of a series, drawn once by the worker into PNG files that the web only hands out."""
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imaging import archive, parsing
+from imaging.geometry import Geometry, sides
+from imaging.models import ArchivedObject, Instance, KeySlice, Series
+from imaging.parsing import Drawing
+
+HOW_MANY = 9
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One slice to draw: where it lies in the stack (1 … n, mm along the normal) and the frame of the instance that holds it."""
+
+    place: int
+    position: float | None
+    instance: Instance
+    frame: int
+
+
+def choose(count: int, wanted: int = HOW_MANY) -> list[int]:
+    """Indices (0 … count−1) of at most `wanted` slices: the middles of equal parts of the stack, so never its empty ends."""
+    wanted = min(count, wanted)
+    return [int((2 * i + 1) * count / (2 * wanted)) for i in range(wanted)]
+
+
+def draw(series: Series, geometry: Geometry, instances: Sequence[Instance]) -> None:
+    """Draw and keep the key slices of the series' present revision. Raises parsing.Unparseable, ParserStopped, archive.ArchiveFault."""
+    chosen = _chosen(geometry, instances)
+    for one in chosen:
+        archive.read(one.instance.object.sha256)  # only verified bytes are decoded
+    with tempfile.TemporaryDirectory(prefix="slices-", dir=_drawing_room()) as directory:
+        files = [(archive.locate(one.instance.object.sha256), one.frame) for one in chosen]
+        for index, (one, drawings) in enumerate(zip(chosen, parsing.draw(files, Path(directory)), strict=True)):
+            for drawing in drawings:
+                _keep(series, index, one, drawing)
+
+
+def key(instance: Instance, frame: int) -> str:
+    """The name of one slice in `geometry`: instance and frame."""
+    return f"{instance.pk:020d}:{frame:05d}"
+
+
+def _drawing_room() -> Path:
+    path = archive.root() / ".incoming"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def _chosen(geometry: Geometry, instances: Sequence[Instance]) -> list[Chosen]:
+    held = {key(instance, frame): (instance, frame) for instance in instances for frame in range(len(instance.frames))}
+    picked = choose(len(geometry.order))
+    positions = geometry.positions or (None,) * len(geometry.order)
+    return [Chosen(i + 1, positions[i], *held[geometry.order[i]]) for i in picked]
+
+
+def _keep(series: Series, index: int, chosen: Chosen, drawing: Drawing) -> None:
+    sha256 = hashlib.sha256(drawing.file.read_bytes()).hexdigest()
+    archive.put(drawing.file, sha256)
+    kept, _ = ArchivedObject.objects.get_or_create(
+        sha256=sha256, defaults={"size": drawing.file.stat().st_size, "media_type": ArchivedObject.MediaType.PNG}
+    )
+    orientation = chosen.instance.frames[chosen.frame]["orientation"]
+    left, right = sides(orientation) if orientation and len(orientation) == 6 else ("", "")
+    KeySlice.objects.get_or_create(
+        series=series, revision=series.revision, index=index, window=drawing.window,
+        defaults={
+            "place": chosen.place, "position_mm": chosen.position, "window_width": drawing.width, "window_center": drawing.center,
+            "side_left": left, "side_right": right, "object": kept,
+        },
+    )  # fmt: skip

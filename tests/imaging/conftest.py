@@ -1,0 +1,25 @@
+"""The world of these tests: a state directory of their own, a study with two centers, one participant."""
+
+from pathlib import Path
+
+import pytest
+
+from studies.models import Participant
+from tests.imaging import world as worlds
+
+
+@pytest.fixture
+def var(tmp_path: Path, settings: object) -> Path:
+    """An empty state directory."""
+    settings.VAR = tmp_path  # type: ignore[attr-defined]
+    return tmp_path
+
+
+@pytest.fixture
+def world(db: None, var: Path) -> worlds.World:
+    return worlds.build()
+
+
+@pytest.fixture
+def participant(world: worlds.World) -> Participant:
+    return world.enrol()
