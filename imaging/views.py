@@ -1,0 +1,58 @@
+"""Pages and pictures of series. They read and hand over; who sees what is decided by `imaging.series` and `studies.access`."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import audit
+from accounts.models import AccessRecord
+from imaging import archive, panels
+from imaging.models import KeySlice
+from imaging.series import CONFIRM, pick_phase, series_for
+from imaging.words import WINDOWS
+from studies.access import may
+
+
+@require_GET
+def series(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Is this the right phase, measured right? All key slices, the geometry and what the headers say."""
+    shown = get_object_or_404(series_for(request.user), uuid=uuid)
+    audit.record(kind=AccessRecord.Kind.READ, by=request.user, subject=f"series {shown.uuid}")
+    [view] = panels.views_of(series_for(request.user).filter(pk=shown.pk), window=request.GET.get("window", ""))
+    windows = [(name, WINDOWS[name]) for name in panels.windows_of(shown)]
+    context = {
+        "view": view,
+        "windows": windows,
+        "window": view.slices[0].window if view.slices else "",
+        "picks": panels.picks_of(shown),
+        "may_confirm": may(request.user, CONFIRM, shown.center),
+    }
+    return render(request, "imaging/series.html", context)
+
+
+@require_POST
+def series_phase(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Pick the contrast phase of a series, then go back to the page it was picked on."""
+    picked = pick_phase(
+        series=get_object_or_404(series_for(request.user), uuid=uuid),
+        phase=request.POST.get("phase", ""),
+        by=request.user,
+        reason=request.POST.get("reason", ""),
+    )
+    back = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(back, {request.get_host()}):
+        return redirect(back)
+    return redirect("series", picked.uuid)
+
+
+@require_GET
+def slice_image(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The bytes of one drawn slice, as the worker stored them."""
+    drawn = get_object_or_404(KeySlice.objects.select_related("object").filter(series__in=series_for(request.user)), uuid=uuid)
+    response = HttpResponse(archive.read(drawn.object.sha256), content_type="image/png")
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response
