@@ -10,11 +10,15 @@ is consistent in itself: only a head that left the house (an `Anchor`) shows it.
 """
 
 import hashlib
+import json
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
+from typing import Self
+
+from accounts.canonical import canonical
 
 FIRST_INDEX = 0
 NO_HEAD = bytes(32)
@@ -67,6 +71,19 @@ class Anchor:
     index: int
     head: bytes
     at: int
+
+    def encode(self) -> bytes:
+        """The canonical bytes of an anchor file: `{at, h, index}`."""
+        return canonical({"index": self.index, "h": self.head.hex(), "at": self.at})
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read an anchor file. Raises ValueError for anything else."""
+        try:
+            value = json.loads(data)
+            return cls(int(value["index"]), bytes.fromhex(value["h"]), int(value["at"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no anchor: {error!r}") from None
 
 
 def microseconds(moment: datetime) -> int:

@@ -136,3 +136,10 @@ def test_first_covering_anchor_is_the_earliest_that_proves_the_row(rows):
 
 def test_microseconds_and_instant_are_inverse():
     assert chain.microseconds(chain.instant(1_795_000_000_123_456)) == 1_795_000_000_123_456
+
+
+def test_anchor_returns_from_its_file_and_other_bytes_are_refused(rows):
+    assert chain.Anchor.decode(anchor(rows[2]).encode()) == anchor(rows[2])
+    for data in (b"", b"[]", b"{}", b'{"index":1,"h":"zz","at":1}'):
+        with pytest.raises(ValueError, match=r".+"):
+            chain.Anchor.decode(data)

@@ -1,0 +1,141 @@
+"""What comes out of an opening: one tag per participant of the cut, the opened predictions, and a report that counts everything.
+
+Source: BL-02, UB-03, TX-05, TX-06. The cut is CSV with at least `COLUMNS`; `known_on` is the first day the treatment was known,
+`zone` the center's time zone. A snapshot is a JSON object whose `inputs` list gives `on` (ISO date or null) and
+`treatment_known` (true where the reader knew it) of each input.
+"""
+
+import csv
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from accounts import chain
+from accounts.canonical import canonical
+from analysis.consistency import Sealed, Tag, tag
+from analysis.opening import OpenedSeal, Opening
+from analysis.opening_bundle import BundleRefused
+from analysis.strategy import Actual, Rule, SiteReason
+from predictions.decision import INTENSITY, Strategy
+from predictions.payload import HORIZONS
+from predictions.sealing import CONFIRMATORY
+
+COLUMNS = frozenset({"patient", "center", "surgery_date", "strategy", "site_reason", "known_on", "zone"})
+
+
+def tags(opening: Opening) -> dict[str, Tag]:
+    """The tag of every participant of the cut, by study number, in its order.
+
+    A participant whose confirmatory seal lies outside the signed scope has none. Raises BundleRefused where the cut cannot be read.
+    """
+    seals = defaultdict(list)
+    for seal in opening.seals:
+        if seal.purpose == CONFIRMATORY:
+            seals[seal.study_number].append(_sealed(seal))
+    on = chain.instant(opening.bundle.request["made_at"]).date()
+    rule = Rule(**opening.bundle.request["rule"])
+    outside = _outside_scope(opening)
+    return {
+        row["patient"]: tag(
+            seals[row["patient"]], _actual(row), surgery=_date(row["surgery_date"]), zone=ZoneInfo(row["zone"]), rule=rule, on=on
+        )
+        for row in _cut(opening.cut)
+        if row["patient"] not in outside
+    }
+
+
+def files(opening: Opening) -> dict[str, bytes]:
+    """`tags.csv`, `predictions.csv` and `report.json`, ready to be written or encrypted to recipients."""
+    found = tags(opening)
+    return {
+        "tags.csv": _csv({"patient": number, **asdict(each)} for number, each in found.items()),
+        "predictions.csv": _csv(_prediction(seal) for seal in opening.seals),
+        "report.json": canonical(report(opening, found)) + b"\n",
+    }
+
+
+def report(opening: Opening, found: dict[str, Tag]) -> dict[str, Any]:
+    """The account of the opening: what was asked and by whom, what opened, every mismatch by name, tags by state and reason."""
+    bundle = opening.bundle
+    kinds = Counter(row.kind for row in bundle.rows)
+    return {
+        "study": bundle.request["study"],
+        "request": {**bundle.request, "seals": len(bundle.request["seals"]), "digest": bundle.request_digest},
+        "ledger": {
+            "rows": len(bundle.rows),
+            "anchors": len(bundle.anchors),
+            **{f"{kind}_rows": kinds[kind] for kind in ("cut", "lock", "opening")},
+        },
+        "seals": {
+            "in_scope": len(opening.seals),
+            "outcomes": dict(sorted(Counter(seal.payload.outcome for seal in opening.seals if seal.payload).items())),
+            "mismatches": [
+                f"seal {seal.index} of {seal.study_number} (tier {seal.tier}): {seal.fault}" for seal in opening.seals if seal.fault
+            ],
+        },
+        "tags": dict(sorted(Counter(each.state for each in found.values()).items())),
+        "not_evaluable": dict(sorted(Counter(each.reason for each in found.values() if each.reason).items())),
+        "outside_scope": sorted(_outside_scope(opening)),
+    }
+
+
+def _outside_scope(opening: Opening) -> set[str]:
+    scope = set(opening.bundle.request["seals"])
+    unopened = (opening.bundle.body(row.index) for row in opening.bundle.rows if row.kind == "seal" and row.index not in scope)
+    return {body["study_number"] for body in unopened if body["purpose"] == CONFIRMATORY}
+
+
+def _sealed(seal: OpenedSeal) -> Sealed:
+    try:
+        inputs = json.loads(seal.snapshot)["inputs"]
+        until = max(_date(each["on"]) for each in inputs if each["on"])
+        known = any(each["treatment_known"] for each in inputs)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleRefused([f"the snapshot of seal {seal.index} does not date its inputs: {error!r}"]) from None
+    return Sealed(seal.tier, seal.sealed_at, seal.anchored_at, until, known, seal.payload)
+
+
+def _cut(data: bytes) -> Iterator[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(data.decode()))
+    if missing := COLUMNS - set(reader.fieldnames or ()):
+        raise BundleRefused(["the cut lacks the columns " + ", ".join(sorted(missing))])
+    yield from reader
+
+
+def _actual(row: dict[str, str]) -> Actual:
+    strategy, reason, known = row["strategy"], row["site_reason"], row["known_on"]
+    return Actual(Strategy(strategy) if strategy else None, SiteReason(reason) if reason else None, _date(known) if known else None)
+
+
+def _prediction(seal: OpenedSeal) -> dict[str, Any]:
+    said, columns = seal.payload, [f"{strategy}_{horizon}" for strategy in INTENSITY for horizon in HORIZONS]
+    row = {"patient": seal.study_number, "tier": seal.tier, "purpose": seal.purpose, "seal": seal.index, "fault": seal.fault}
+    row |= dict.fromkeys(["outcome", "reason", "recommended", "acceptable", *columns], "")
+    if said:
+        row |= {
+            "outcome": said.outcome,
+            "reason": said.reason,
+            "acceptable": " ".join(said.acceptable),
+            "recommended": said.recommended or "",
+        }
+    if said and said.estimates:
+        row |= dict(zip(columns, (repr(value) for each in said.estimates for value in each.survival), strict=True))
+    return row
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> bytes:
+    listed = list(rows)
+    written = io.StringIO()
+    writer = csv.DictWriter(written, list(listed[0]) if listed else ["patient"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(listed)
+    return written.getvalue().encode()
+
+
+def _date(text: str) -> date:
+    return date.fromisoformat(text)
