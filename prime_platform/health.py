@@ -17,11 +17,11 @@ from kombu.exceptions import OperationalError
 
 from accounts.models import Heartbeat, Installation
 from prime_platform.celery import HEARTBEAT_EVERY, app
+from prime_platform.demo import images
 from prime_platform.embedded.postgres import durability_faults
-from studies.models import Milestone, Participant
+from studies.models import Participant
 
 ALIVE = timedelta(seconds=6 * HEARTBEAT_EVERY)
-DEMO_CT_PATIENTS = 3
 DISK_RESERVE = 2 * 2**30  # bytes that must stay free for what hospitals send
 
 
@@ -98,8 +98,8 @@ def disk(path: Path) -> dict[str, Any]:
 
 def demo_progress() -> str:
     """How many of the demo's CT patients have their images in the archive, as `1/3`."""
-    arrived = Milestone.objects.filter(participant__study__synthetic=True, kind="series_received").values("participant").distinct().count()
-    return f"{arrived}/{DEMO_CT_PATIENTS}"
+    arrived, expected = images.arrived()
+    return f"{arrived}/{expected}"
 
 
 def posture() -> list[str]:

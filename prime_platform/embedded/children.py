@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 from prime_platform.embedded import tether
 from prime_platform.embedded.state import Identities
@@ -23,9 +24,9 @@ PUBLIC = (
 )  # fmt: skip
 # Secrets by part. A part that is not named here gets none; an empty value says "none" to the settings, which would look for a file.
 SECRETS = {
-    "owner": ("DATABASE_URL", "CELERY_BROKER_URL", "STORAGE_URL", "SECRET_KEY"),
-    "web": ("DATABASE_URL", "CELERY_BROKER_URL", "STORAGE_URL", "SECRET_KEY"),
-    "worker": ("DATABASE_URL", "CELERY_BROKER_URL", "STORAGE_URL"),
+    "owner": ("DATABASE_URL", "CELERY_BROKER_URL", "SECRET_KEY"),
+    "web": ("DATABASE_URL", "CELERY_BROKER_URL", "SECRET_KEY"),
+    "worker": ("DATABASE_URL", "CELERY_BROKER_URL"),
     "beat": ("CELERY_BROKER_URL",),
     "infer": ("DATABASE_URL",),
 }
@@ -61,11 +62,12 @@ class Surroundings:
         return withheld | known | plain | hidden
 
     def spawn(self, part: str, command: list[str]) -> subprocess.Popen[bytes]:
-        """Start `command` as the given part; `python` means this interpreter."""
-        words = [sys.executable if word == "python" else word for word in command]
+        """Start `command` as the given part; `python` means this interpreter, `$NAME` a variable of the part's own environment."""
+        environment = self.environment(part)
+        words = [sys.executable if word == "python" else Template(word).substitute(environment) for word in command]
         return tether.spawn(
             words,
-            env=self.environment(part),
+            env=environment,
             cwd=self.checkout,
             output=subprocess.PIPE,
             uid=self.who.uid(part) if part != "owner" else None,

@@ -7,8 +7,8 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -22,7 +22,7 @@ PG_ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for: places, ports and whether to show the demo; `commands` are the management commands there are."""
+    """What was asked for: places, ports and whether to show the demo."""
 
     checkout: Path
     var: Path
@@ -36,7 +36,6 @@ class Plan:
     uid_base: int
     demo_center: str
     demo_study: str
-    commands: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def local_url(self) -> str:
@@ -116,19 +115,29 @@ def _port_refusal(error: OSError, name: str, port: int, bind: str) -> Refused:
 
 
 def _bring_up(plan: Plan, who: state.Identities, supervisor: Supervisor, stack: contextlib.ExitStack) -> None:
-    """Database, tables, privileges, keys, demo, then the children."""
+    """Database, tables, privileges, demo, keys, then the children."""
     embedded = not os.environ.get("DATABASE_URL")
     urls = _embedded_database(plan, who, supervisor, stack) if embedded else _outside_database(plan)
-    own_logins = len({urls[name] for name in ("owner", "web", "worker")}) == 3
-    posture = ",".join(state.posture(who, embedded=embedded, own_logins=own_logins))
+    posture = ",".join(state.posture(who, embedded=embedded, own_logins=len(set(urls.values())) == len(urls)))
+    public = {"PRIME_VAR": str(plan.var), "PRIME_POSTURE": posture}
     surroundings = children.Surroundings(
-        plan.checkout,
-        plan.var,
-        who,
-        public={"PRIME_VAR": str(plan.var), "PRIME_POSTURE": posture},
-        secrets=_secrets(urls, state.secret_key(plan.var)),
+        plan.checkout, plan.var, who, public, _secrets(urls, os.environ.get("SECRET_KEY") or state.secret_key(plan.var))
     )
+    run = _runner(plan, supervisor, surroundings)
+    run("owner", "migrate", "--verbosity", "0", "--no-input")
+    run("owner", "grants")
+    if plan.demo and _first_study(urls["owner"]) is None:
+        run("owner", "demo")
+    study = _first_study(urls["owner"])
+    if study is not None:
+        platform = keys.ensure(plan.var, who, study=study, url=plan.local_url)
+        if plan.demo and study == plan.demo_study:
+            _make_demo_edge(plan, who, run, platform)
+    _add_children(plan, supervisor, surroundings, demo=plan.demo and study == plan.demo_study)
+    supervisor.console.page(welcome.page(plan))
 
+
+def _runner(plan: Plan, supervisor: Supervisor, surroundings: children.Surroundings) -> Callable[..., None]:
     def run(part: str, *command: str) -> None:
         status = supervisor.step(command[0], lambda: surroundings.spawn(part, ["python", "manage.py", *command]))
         if status:
@@ -137,21 +146,25 @@ def _bring_up(plan: Plan, who: state.Identities, supervisor: Supervisor, stack: 
                 f"`manage.py {' '.join(command)}` 失败（退出码 {status}），详情见上方及 {plan.var / 'logs'}。",
             )
 
-    run("owner", "migrate", "--verbosity", "0", "--no-input")
-    run("owner", "grants")
-    platform = keys.ensure(plan.var, who, study=plan.demo_study, url=plan.local_url)
-    if plan.demo and "demo" in plan.commands and _is_empty(urls["owner"]):
-        run("owner", "demo")
+    return run
+
+
+def _make_demo_edge(plan: Plan, who: state.Identities, run: Callable[..., None], platform: Path) -> None:
+    """The edge of the demo's first center, with keys of its own, registered at the platform like any hospital's."""
     edge = plan.var / "edge" / plan.demo_center
-    if plan.demo and {"edge", "gateway"} <= plan.commands:
-        edge.mkdir(exist_ok=True)
+    if not (edge / "edge.json").exists():
+        edge.mkdir(mode=0o700, exist_ok=True)
         state.give(edge, who, "edge")
         run("edge", "edge", "init", "--center", plan.demo_center, "--platform", str(platform))
-        run("owner", "gateway", "add", str(edge / "gateway.json"))
+    run("owner", "gateway", "add", str(edge / "gateway.json"))
+
+
+def _add_children(plan: Plan, supervisor: Supervisor, surroundings: children.Surroundings, *, demo: bool) -> None:
     for child in children.from_procfile((plan.checkout / "Procfile").read_text(), surroundings):
-        if child.name != "edge" or ("edge" in plan.commands and edge.exists()):
+        if child.name != "edge" or (plan.var / "edge" / plan.demo_center / "edge.json").exists():
             supervisor.add(child)
-    supervisor.console.page(welcome.page(plan))
+    if demo:
+        supervisor.add(Child("demo", lambda: surroundings.spawn("owner", ["python", "manage.py", "demo", "images"]), once=True))
 
 
 def _embedded_database(plan: Plan, who: state.Identities, supervisor: Supervisor, stack: contextlib.ExitStack) -> dict[str, str]:
@@ -189,12 +202,12 @@ def _outside_database(plan: Plan) -> dict[str, str]:
 
 
 def _secrets(urls: dict[str, str], secret_key: str) -> dict[str, dict[str, str]]:
-    shared = {"CELERY_BROKER_URL": urls["broker"], "STORAGE_URL": os.environ.get("STORAGE_URL", ""), "SECRET_KEY": secret_key}
+    shared = {"CELERY_BROKER_URL": urls["broker"], "SECRET_KEY": secret_key}
     return {part: shared | {"DATABASE_URL": urls.get(part, "")} for part in ("owner", "web", "worker", "beat", "infer")}
 
 
-def _is_empty(url: str) -> bool:
-    """Whether no study was ever made here."""
+def _first_study(url: str) -> str | None:
+    """The code of the study that was made first here, or None."""
     with psycopg.connect(url, connect_timeout=10) as connection:
-        row = connection.execute("select not exists (select 1 from studies_study)").fetchone()
-    return bool(row and row[0])
+        row = connection.execute("select code from studies_study order by id limit 1").fetchone()
+    return row[0] if row else None

@@ -5,6 +5,7 @@ stage is asked politely, then told, before the next stage begins, so that nothin
 """
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -19,12 +20,16 @@ LONGEST_PAUSE, GOOD_HEALTH = 30.0, 60.0
 
 @dataclass
 class Child:
-    """One process to keep alive. `stage` orders the ending (lower ends first), `patience` bounds it in seconds."""
+    """One process to keep alive, or (`once`) to run until it has succeeded.
+
+    `stage` orders the ending (lower ends first), `patience` bounds it in seconds.
+    """
 
     name: str
     start: Callable[[], subprocess.Popen[bytes]]
     stage: int = 0
     patience: float = 10.0
+    once: bool = False
     ending: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGKILL)
     process: subprocess.Popen[bytes] | None = None
     since: float = 0.0
@@ -101,6 +106,9 @@ class Supervisor:
             if child.process is not None and _ended(child.process):
                 status = _bury(child.process)
                 child.died(now)
+                if child.once and status == 0:
+                    child.due = math.inf
+                    continue
                 self.console.say(f"{child.name} ended ({_told(status)}); it comes back in {child.pause:.0f} s")
             if child.process is None and now >= child.due:
                 self._start(child)

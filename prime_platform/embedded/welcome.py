@@ -2,29 +2,35 @@
 
 from typing import TYPE_CHECKING
 
+from prime_platform.demo import people
+
 if TYPE_CHECKING:
     from prime_platform.embedded.machine import Plan
 
-RULE = "─" * 88
+RULE = "─" * 96
 
 
 def page(plan: "Plan") -> str:
     """The page as text, English and Chinese side by side."""
-    lines = [
-        RULE,
-        "  PRIME Platform",
-        "",
-        f"  Open · 打开              {plan.public_url}/",
+    return "\n".join([RULE, "  PRIME Platform", "", *_rows(plan), RULE])
+
+
+def _rows(plan: "Plan") -> list[str]:
+    rows = [f"  Open · 打开          {plan.public_url}/"]
+    password = plan.var / "secrets" / "demo_password"
+    if plan.demo and password.exists():
+        center = [f"{name}{plan.demo_center}" for name, _ in people.CENTER_PEOPLE.values()]
+        study = [name for name, _ in people.STUDY_PEOPLE.values()]
+        rows += [
+            f"  Sign in · 登录       {' '.join(center)} · {' '.join(study)}",
+            f"  Password · 密码      {password.read_text().strip()}   (all of them · 全部相同)",
+            "  Data · 数据          SYNTHETIC: nobody's · 全部为合成数据，不对应任何人",
+        ]
+    return [
+        *rows,
+        f"  DICOM               {plan.bind}:{plan.dicom_port}   AE title {plan.dicom_aet}",
+        f"  Edge · 院内网关      http://{plan.bind}:{plan.edge_port}/",
+        f"  Health · 状态        {plan.public_url}/readyz",
+        f"  State · 数据目录     {plan.var}",
+        "  Stop · 停止          Ctrl-C, or TERM to this process · 按 Ctrl-C，或向本进程发送 TERM 信号",
     ]
-    if plan.demo:
-        lines.append("  Sign in · 登录           the start page lists the demo's people · 首页列出演示用户")
-        lines.append("                          SYNTHETIC data only, nobody's · 全部为合成数据，不对应任何人")
-    lines += [
-        f"  DICOM                   {plan.bind}:{plan.dicom_port}   AE title {plan.dicom_aet}",
-        f"  Edge · 院内网关          http://{plan.bind}:{plan.edge_port}/",
-        f"  Health · 状态            {plan.public_url}/readyz",
-        f"  State · 数据目录         {plan.var}",
-        "  Stop · 停止              Ctrl-C (or kill with TERM · 或发送 TERM 信号)",
-        RULE,
-    ]
-    return "\n".join(lines)

@@ -5,9 +5,9 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management import get_commands
 from django.core.management.base import BaseCommand
 
+from prime_platform.demo import cohort, images
 from prime_platform.embedded import machine
 
 
@@ -27,8 +27,7 @@ class Command(BaseCommand):
             public_url=settings.PRIME_PUBLIC_URL,
             demo=settings.PRIME_DEMO,
             uid_base=int(os.environ.get("PRIME_UID_BASE", "64100")),
-            demo_center="01",
-            demo_study="PRIME-DEMO",
-            commands=frozenset(get_commands()),
+            demo_center=images.CENTER,
+            demo_study=cohort.CODE,
         )
         sys.exit(machine.up(plan))

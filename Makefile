@@ -1,0 +1,57 @@
+# The one door to everyday work. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+ifneq (,$(wildcard .env))
+include .env
+export $(shell sed -nE 's/^([A-Z_]+)=.*/\1/p' .env)
+endif
+
+PY := .venv/bin/python
+STAMP := .venv/.made-from
+MADE_FROM = $(shell sha256sum requirements.lock | cut -d' ' -f1)
+DEBIAN := chromium dcmtk orthanc r-cran-survival strace fonts-noto-cjk
+
+.PHONY: run test setup check bench soak help lint fix types arch docs debian
+
+run: setup ## Start the whole platform here (Ctrl-C stops it); the first start makes the demo study
+	@exec $(PY) manage.py up
+
+test: setup debian ## Run every test on a real PostgreSQL
+	$(PY) -m pytest -m "not soak"
+
+setup: ## Build .venv from requirements.lock (hashes checked); nothing to do when it is fresh
+	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP); fi
+
+check: setup lint types arch ## Lint, types, import contracts, migrations, deployment settings, generated docs
+	$(PY) manage.py makemigrations --check --dry-run
+	PRIME_PUBLIC_URL=https://prime.example $(PY) manage.py check --deploy --fail-level WARNING
+	$(PY) manage.py states --check
+
+bench: setup ## Measure speed on this machine
+	$(PY) manage.py bench
+
+soak: setup debian ## The long fault and simulation runs
+	$(PY) -m pytest -m soak
+
+lint:
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+fix: ## Format, and repair what can be repaired
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+types:
+	$(PY) -m mypy
+
+arch:
+	.venv/bin/lint-imports
+
+docs: ## Write the generated pages of docs/
+	$(PY) manage.py states
+
+debian:
+	@./.ci/debian-packages $(DEBIAN)
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
