@@ -35,7 +35,7 @@ def _figures(study: Study, total: dict[str, int], centers: int) -> list[dict[str
         },
         {"label": _("Screened"), "value": total["screened"], "more": _("every resection, enrolled or not")},
         {"label": _("Not enrolled"), "value": total["excluded"], "more": _("each with a reason")},
-        {"label": _("Open"), "value": total["open"], "more": _("screened, not yet decided")},
+        {"label": _("Undecided"), "value": total["open"], "more": _("screened, not yet decided")},
         {
             "label": _("Centers open"),
             "value": opened,

@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import accumulate
 
-FIRST_DAY, LANDMARK, LAST_DAY = -30, 90, 120
+FIRST_DAY, LANDMARK, LAST_DAY = -14, 90, 112
 LEFT, RIGHT, TOP = 104.0, 1134.0, 30.0
 ROW = 22.0
 WIDE, NARROW = 11.5, 6.2  # average advance of a full-width and a half-width character at 11 px

@@ -67,6 +67,8 @@ Node = Yes | Between | DaysBetween | Both | Either | Not
 def parse(tree: Mapping[str, Any]) -> Node:
     """The expression of a tree as it stands in a protocol file. Raises ValueError for an unknown operator."""
     match dict(tree):
+        case several if len(several) != 1:
+            pass
         case {"yes": str(code)}:
             return Yes(code)
         case {"between": {"input": str(code), "low": int(low), "high": int(high)}}:

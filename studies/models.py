@@ -182,7 +182,7 @@ class Screening(models.Model):
     surgery_date = models.DateField()
     age_at_surgery = models.PositiveSmallIntegerField(null=True, blank=True)
     sex = models.CharField(max_length=1, choices=Sex, default=Sex.UNKNOWN)
-    answers = models.JSONField(default=dict)
+    answers = models.JSONField(default=dict, blank=True)
     eligibility = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=ScreeningStatus, default=ScreeningStatus.SCREENED)
     exclusion_reason = models.CharField(max_length=40, blank=True)

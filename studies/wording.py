@@ -12,6 +12,7 @@ from studies.vocabulary import ScreeningStatus
 
 ORDER = {Verdict.FAIL: 0, Verdict.UNKNOWN: 1, Verdict.PASS: 2}
 STATES = {Verdict.PASS: "eligible", Verdict.FAIL: "ineligible", Verdict.UNKNOWN: "eligibility_unknown"}
+NAMED = 3
 TONES = {Verdict.FAIL: "bad", Verdict.UNKNOWN: "warn", Verdict.PASS: ""}
 
 
@@ -56,10 +57,12 @@ def why(screening: Screening) -> str:
         return exclusion_reason(screening)
     if screening.status == ScreeningStatus.ENROLLED:
         return ""
-    rows = [row for row in criteria(screening, protocol) if row.verdict == verdict(screening) != Verdict.PASS]
-    if not rows:
+    judged = [item for item in screening.eligibility["criteria"] if item["verdict"] == verdict(screening) != Verdict.PASS]
+    codes = dict.fromkeys(code for item in judged for code in (item["failed"] or item["unknown"]))
+    labels = [protocol.input(code).label.say(get_language()) for code in codes]
+    if not labels:
         return "" if hasattr(screening, "consent") else _("consent is missing")
-    return _join(dict.fromkeys(row.because or row.text for row in rows))
+    return _shorten(labels)
 
 
 def exclusion_reason(screening: Screening) -> str:
@@ -90,11 +93,14 @@ def _row(criterion: Criterion, judged: dict[str, object], screening: Screening, 
     found = Verdict(str(judged["verdict"]))
     kind = _("inclusion") if criterion.kind == "inclusion" else _("exclusion")
     codes = list(judged["failed"]) or list(judged["unknown"])  # type: ignore[call-overload] # lists of codes, see as_json
-    because = _join(protocol.input(code).label.say(get_language()) for code in codes)
+    because = _("; ").join(protocol.input(code).label.say(get_language()) for code in codes)
     if found is Verdict.UNKNOWN and because:
         because = _("not known: %(what)s") % {"what": because}
     return CriterionRow(criterion.code, criterion.text.say(get_language()), kind, because, found.value, TONES[found])
 
 
-def _join(words: object) -> str:
-    return _("; ").join(words)  # type: ignore[arg-type]
+def _shorten(labels: list[str]) -> str:
+    named, more = labels[:NAMED], len(labels) - NAMED
+    if more <= 0:
+        return _("; ").join(named)
+    return ngettext("%(named)s and %(n)s more", "%(named)s and %(n)s more", more) % {"named": _("; ").join(named), "n": more}

@@ -90,7 +90,12 @@ def test_a_waiver_stands_for_the_signed_form(world: World) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"form_version": "2.1"}, {"signed_on": SCREENED}, {"form_version": "2.1", "signed_on": SCREENED, "waiver_number": "7", "waived_on": SCREENED}],
+    [
+        {},
+        {"form_version": "2.1"},
+        {"signed_on": SCREENED},
+        {"form_version": "2.1", "signed_on": SCREENED, "waiver_number": "7", "waived_on": SCREENED},
+    ],
 )
 def test_half_a_consent_or_both_kinds_are_refused(world: World, given: dict[str, object]) -> None:
     line = worlds.screened(world)
@@ -135,7 +140,7 @@ def test_ethics_approval_must_cover_the_day(world: World, valid_until: date, all
     ],
     ids=["last day", "after it", "overrun", "after the overrun", "consented after closure"],
 )
-def test_closed_accrual_takes_only_who_consented_before_and_within_the_overrun(
+def test_closed_accrual_takes_only_who_consented_before_and_within_the_overrun(  # noqa: PLR0917 - a table of cases
     world: World, closed: str, signed_on: date, last_day: date, overrun: int, allowed: bool
 ) -> None:
     """EN-03: closed by date or by center, with a declared overrun so that consecutiveness holds."""
@@ -156,7 +161,9 @@ def test_failing_trail_undoes_the_whole_enrolment(world: World) -> None:
     line = worlds.consented(world)
     before = Milestone.objects.count()
     with connection.cursor() as cursor:
-        cursor.execute("CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trail is full'; END $$")
+        cursor.execute(
+            "CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trail is full'; END $$"
+        )
         cursor.execute(
             "CREATE TRIGGER zz_refuse BEFORE INSERT ON studies_milestoneevent FOR EACH ROW WHEN (NEW.kind = 'enrolled') "
             "EXECUTE FUNCTION pg_temp.refuse()"
@@ -193,7 +200,7 @@ def test_typed_birth_date_leaves_no_trace(world: World) -> None:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         tables = [name for (name,) in cursor.fetchall()]
         for table in tables:
-            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)} t WHERE t::text ~ '1951-?07-?1[34]'")  # noqa: S608
+            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)} t WHERE t::text ~ '1951-?07-?1[34]'")
             assert cursor.fetchone() == (0,), table
 
 
@@ -202,6 +209,12 @@ def test_birth_after_surgery_and_two_ages_are_refused_without_repeating_the_date
         with pytest.raises(ValidationError) as refused:
             worlds.screened(world, **changes)
         assert "2026-03-03" not in str(refused.value) and "1960" not in str(refused.value)
+
+
+def test_patient_is_screened_before_anything_else_is_known(world: World) -> None:
+    """EN-01: every resection gets its line at once; what is not known is unknown."""
+    line = worlds.screened(world, answers=None, age_at_surgery=None)
+    assert (line.number, line.eligibility["verdict"]) == (1, "unknown")
 
 
 def test_same_row_of_the_operating_list_is_screened_once(world: World) -> None:
@@ -224,7 +237,12 @@ def test_exclusion_needs_a_reason_of_the_protocol_that_fits(world: World) -> Non
 
 
 def test_answers_that_are_no_answers_are_refused(world: World) -> None:
-    for answers in ({"histology_hcc": "maybe"}, {"favourite_colour": "yes"}, {"imaging_date": "20/02/2026"}, {"imaging_date": "2026-02-30"}):
+    for answers in (
+        {"histology_hcc": "maybe"},
+        {"favourite_colour": "yes"},
+        {"imaging_date": "20/02/2026"},
+        {"imaging_date": "2026-02-30"},
+    ):
         with pytest.raises(ValidationError):
             worlds.screened(world, answers=answers)
 
@@ -256,12 +274,10 @@ def test_numbers_once_given_are_never_deleted(world: World) -> None:
     participant = worlds.enrolled(world)
     for table, key in (("studies_participant", participant.pk), ("studies_screening", participant.screening_id)):
         with pytest.raises(DatabaseError), transaction.atomic(), audit.act(by=world.system, action="test"), connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM {table} WHERE id = %s", [key])  # noqa: S608 - the two names above
+            cursor.execute(f"DELETE FROM {table} WHERE id = %s", [key])
 
 
 def _coordinator_of_other(world: World) -> "worlds.User":
     user = worlds.person("elsewhere")
     worlds.join(world.study, user, worlds.Role.COORDINATOR, world.other, world.system)
     return user
-
-

@@ -83,7 +83,14 @@ def open_center(study: Study, code: str, by: User) -> Center:
 
 def screened(world: World, *, by: User | None = None, center: Center | None = None, **changes: object) -> Screening:
     """An eligible screened patient of center 01 (unless changed)."""
-    facts: dict[str, object] = {"surgery_date": SURGERY, "age_at_surgery": 58, "sex": Sex.MALE, "answers": ELIGIBLE, "on": SCREENED, **changes}
+    facts: dict[str, object] = {
+        "surgery_date": SURGERY,
+        "age_at_surgery": 58,
+        "sex": Sex.MALE,
+        "answers": ELIGIBLE,
+        "on": SCREENED,
+        **changes,
+    }
     return screening.screen(center=center or world.own, by=by or world.coordinator, **facts)  # type: ignore[arg-type]
 
 

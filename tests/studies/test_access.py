@@ -1,0 +1,138 @@
+"""Who may do what, where (SE-03, SE-04, blinding §7)."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import audit
+from studies import access, setup
+from studies.access import GRANTS, Permission
+from studies.models import Membership
+from studies.vocabulary import ACTING_ROLES, CENTER_ROLES, KNOWING_ROLES, STUDY_ROLES, Role
+from tests.studies import world as worlds
+from tests.studies.world import World
+
+ENTER = [Permission.SCREEN, Permission.CONSENT_RECORD, Permission.ENROLL, Permission.WITHDRAW]
+EXPECTED: dict[str, set[tuple[Role, str]]] = {
+    Permission.PARTICIPANT_VIEW: {
+        (Role.COORDINATOR, "own"), (Role.SITE_PI, "own"),
+        (Role.DATA_MANAGER, "own"), (Role.DATA_MANAGER, "other"), (Role.MONITOR, "own"), (Role.MONITOR, "other"),
+    },
+    **{permission: {(Role.COORDINATOR, "own"), (Role.SITE_PI, "own")} for permission in ENTER},
+    Permission.STUDY_SETUP: {(Role.DATA_MANAGER, "own"), (Role.DATA_MANAGER, "other")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("permission", EXPECTED)
+def test_truth_table_of_roles_at_own_and_other_center(world: World, permission: str) -> None:
+    """SE-03: for each role exactly the centers of the table, for nobody anything more."""
+    places = {"own": world.own, "other": world.other}
+    may = {(role, name) for role, user in world.people.items() for name, center in places.items() if access.may(user, permission, center)}
+    assert may == EXPECTED[permission]
+
+
+def test_strangers_leavers_and_the_inactive_may_nothing(world: World) -> None:
+    """SE-03: default deny."""
+    stranger, left, coming = worlds.person("stranger"), worlds.person("left"), worlds.person("coming")
+    today = timezone.localdate()
+    for user, since, until in ((left, date(2026, 1, 1), today - timedelta(days=1)), (coming, today + timedelta(days=1), None)):
+        setup.add_member(study=world.study, user=user, role=Role.COORDINATOR, center=world.own, since=since, until=until, by=world.system)
+    inactive = world.coordinator
+    inactive.is_active = False
+    for user in (stranger, left, coming, inactive, AnonymousUser()):
+        assert not access.centers_for(user).exists()
+        assert access.permissions_of(user) == frozenset()
+        with pytest.raises(PermissionDenied):
+            access.require(user, Permission.PARTICIPANT_VIEW, world.own)
+
+
+def test_last_day_of_a_membership_still_counts(world: World) -> None:
+    user = worlds.person("leaving")
+    setup.add_member(study=world.study, user=user, role=Role.COORDINATOR, center=world.own, until=timezone.localdate(), by=world.system)
+    assert access.may(user, Permission.SCREEN, world.own)
+
+
+def test_other_centers_rows_are_not_in_the_scope(world: World) -> None:
+    """SE-04: what is not in the queryset answers 404."""
+    elsewhere = worlds.person("elsewhere")
+    worlds.join(world.study, elsewhere, Role.COORDINATOR, world.other, world.system)
+    mine, theirs = worlds.enrolled(world), worlds.enrolled(world, center=world.other, by=elsewhere)
+    assert list(access.participants_for(world.coordinator)) == [mine]
+    assert list(access.participants_for(elsewhere)) == [theirs]
+    assert set(access.participants_for(world.people[Role.MONITOR])) == {mine, theirs}
+    assert list(access.screenings_for(world.coordinator)) == [mine.screening]
+    assert not access.participants_for(world.people[Role.DMC]).exists()
+
+
+def test_role_in_one_study_opens_nothing_in_another(world: World) -> None:
+    other = worlds.build("SECOND")
+    manager = world.people[Role.DATA_MANAGER]
+    assert set(access.centers_for(manager)) == {world.own, world.other}
+    assert list(access.studies_for(manager)) == [world.study]
+    assert not access.may(manager, Permission.PARTICIPANT_VIEW, other.own)
+
+
+def test_every_role_has_a_row_and_misspelt_permissions_are_found() -> None:
+    assert set(GRANTS) == set(Role)
+    held = frozenset[str]().union(*GRANTS.values())
+    assert set(Permission) <= held
+    with pytest.raises(ValueError, match="participant.veiw"):
+        access.roles_granted("participant.veiw")
+
+
+def test_blinded_roles_hold_no_permission_that_opens_a_prediction() -> None:
+    """formats.md i: unblinded statistician and DMC get files, on the web only the pooled view."""
+    assert GRANTS[Role.DMC] == GRANTS[Role.UNBLINDED_STATISTICIAN] == {"study.view"}
+
+
+@pytest.mark.parametrize("knowing", KNOWING_ROLES)
+@pytest.mark.parametrize("acting", ACTING_ROLES)
+def test_no_person_unites_roles_in_conflict(world: World, knowing: Role, acting: Role) -> None:
+    """blinding §7: refused by rule in both orders, for past roles too, and by the database for everybody."""
+    for number, (first, then) in enumerate(((knowing, acting), (acting, knowing))):
+        user = worlds.person(f"both-{number}")
+        worlds.join(world.study, user, first, world.own if first in CENTER_ROLES else None, world.system)
+        held = Membership.objects.get(user=user)
+        setup.end_membership(membership=held, last_day=date(2026, 2, 1), reason="left", by=world.system)
+        center = world.own if then in CENTER_ROLES else None
+        with pytest.raises(ValidationError):
+            worlds.join(world.study, user, then, center, world.system)
+        row = Membership(user=user, study=world.study, role=then, center=center, since=date(2026, 3, 1))
+        with pytest.raises(IntegrityError, match="conflict"), transaction.atomic(), audit.act(by=world.system, action="test"):
+            row.save()
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_center_roles_need_a_center_and_study_roles_none(world: World, role: Role) -> None:
+    center = None if role in CENTER_ROLES else world.own
+    row = Membership(user=worlds.person("wrong"), study=world.study, role=role, center=center, since=date(2026, 1, 1))
+    with pytest.raises(IntegrityError), transaction.atomic(), audit.act(by=world.system, action="test"):
+        row.save()
+
+
+def test_center_of_another_study_is_refused(world: World) -> None:
+    other = worlds.build("SECOND")
+    row = Membership(user=worlds.person("astray"), study=world.study, role=Role.READER, center=other.own, since=date(2026, 1, 1))
+    with pytest.raises(IntegrityError), transaction.atomic(), audit.act(by=world.system, action="test"):
+        row.save()
+
+
+def test_roles_are_all_of_the_vocabulary() -> None:
+    """formats.md i: four center roles, eleven study roles."""
+    assert (len(CENTER_ROLES), len(STUDY_ROLES)) == (4, 11)
+
+
+def test_only_the_operator_creates_a_study_and_only_managers_set_up(world: World) -> None:
+    for role, user in world.people.items():
+        with pytest.raises(PermissionDenied):
+            worlds.setup.create_study(
+                code="X", title_zh="x", title_en="x", protocol_id="hcc_adjuvant", accrual_from=date(2026, 1, 1), by=user
+            )
+        if role is not Role.DATA_MANAGER:
+            with pytest.raises(PermissionDenied):
+                setup.add_center(study=world.study, code="03", name_zh="x", name_en="x", by=user)
+    assert setup.add_center(study=world.study, code="03", name_zh="x", name_en="x", by=world.people[Role.DATA_MANAGER]).pk
