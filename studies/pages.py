@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from studies import milestones
@@ -23,13 +23,8 @@ Kind = MilestoneKind
 FLAGS: dict[str, tuple[Kind, ...]] = {
     "has_series": (Kind.SERIES_RECEIVED,),
     "has_phases": (Kind.PHASE_CONFIRMED,),
-    "has_slide": (Kind.SLIDE_RECEIVED,),
-    "has_report": (Kind.REPORT_RECEIVED,),
     "has_seal": (Kind.SEALED,),
-    "has_treatment": (Kind.TREATMENT_STARTED, Kind.NO_ADJUVANT_DECLARED),
-    "has_recurrence": (Kind.RECURRENCE,),
     "has_death": (Kind.DEATH,),
-    "has_lost": (Kind.LOST,),
 }
 """Annotated on every participant row: whether a milestone of one of these kinds is in force."""
 
@@ -39,12 +34,7 @@ PARTICIPANT_STATES: dict[str, Q] = {
     "phases_to_confirm": Q(has_series=True, has_phases=False, status=ParticipantStatus.ENROLLED),
     "phases_complete": Q(has_phases=True, status=ParticipantStatus.ENROLLED),
     "running": Q(status=ParticipantStatus.ENROLLED, has_death=False),
-    "unsealed": Q(has_seal=False, status=ParticipantStatus.ENROLLED),
     "sealed": Q(has_seal=True),
-    "treatment_unknown": Q(has_treatment=False, status=ParticipantStatus.ENROLLED),
-    "recurrence": Q(has_recurrence=True),
-    "death": Q(has_death=True),
-    "lost": Q(has_lost=True),
     "withdrawn": Q(status=ParticipantStatus.WITHDRAWN),
 }
 """The lists of participants that a page offers: code → condition on the annotated rows."""
@@ -89,7 +79,7 @@ class Cell:
 
 
 def participants(user: User, state: str = "all") -> QuerySet[Participant]:
-    """The participants a person may see, in one of PARTICIPANT_STATES, with FLAGS, `latest_kind`, `latest_on`, `sealed_on`.
+    """The participants a person may see, in one of PARTICIPANT_STATES, annotated with FLAGS.
 
     Raises KeyError for an unknown state.
     """
@@ -123,28 +113,10 @@ def screening_count(user: User) -> int:
     return screenings_for(user).count()
 
 
-def worklist(user: User) -> tuple[QuerySet[Screening], QuerySet[Participant]]:
-    """What waits for somebody: undecided lines of the log, and participants without seal or without a treatment entry."""
-    waiting = Q(has_seal=False) | Q(has_treatment=False)
-    rows = with_milestones(participants_for(user)).filter(waiting, status=ParticipantStatus.ENROLLED, has_death=False)
-    return screenings(user, "open"), rows
-
-
-def worklist_count(user: User) -> int:
-    """The length of the worklist."""
-    return sum(rows.count() for rows in worklist(user))
-
-
 def with_milestones(rows: QuerySet[Participant]) -> QuerySet[Participant]:
-    """Participants with FLAGS, `latest_kind` and `latest_on` (the latest milestone in force) and `sealed_on` (the batch date)."""
+    """Participants annotated with FLAGS."""
     own = milestones.in_force().filter(participant=OuterRef("pk"))
-    latest = own.order_by("-on", "-pk")
-    return rows.annotate(
-        latest_kind=Subquery(latest.values("kind")[:1]),
-        latest_on=Subquery(latest.values("on")[:1]),
-        sealed_on=Subquery(own.filter(kind=Kind.SEALED).order_by("on").values("on")[:1]),
-        **{flag: Exists(own.filter(kind__in=kinds)) for flag, kinds in FLAGS.items()},
-    )
+    return rows.annotate(**{flag: Exists(own.filter(kind__in=kinds)) for flag, kinds in FLAGS.items()})
 
 
 def timeline(participant: Participant) -> list[TimelineRow]:
