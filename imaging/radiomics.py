@@ -75,9 +75,9 @@ def measure(image: sitk.Image, mask: sitk.Image, profile: Profile, label: int | 
     marked = _marked(held.mask, label)
     _enough(marked, profile)
     _not_too_large(image, marked, profile)
-    prepared, prepared_mask = _prepare(image, marked, profile)
-    region = engine.region(prepared, prepared_mask, profile)
-    values = _features(prepared, prepared_mask, profile)
+    prepared = _prepare(image, marked, profile)
+    region = engine.region(*prepared[profile.settings["padDistance"]], profile)
+    values = _features(prepared, profile)
     return Measurement(
         values=values,
         image_sha256=voxels_sha256(image),
@@ -152,7 +152,7 @@ def _not_too_large(image: sitk.Image, marked: sitk.Image, profile: Profile) -> N
     if profile.settings["resampledPixelSpacing"] or profile.settings["preCrop"]:
         places = np.nonzero(sitk.GetArrayViewFromImage(marked))[::-1]
         extent = np.array([int(np.ptp(axis)) + 1 for axis in places])
-        box = np.minimum(extent * ratio + 2 * profile.settings["padDistance"], np.array(image.GetSize()) * ratio)
+        box = np.minimum(extent * ratio + 2 * max(profile.margins.values()), np.array(image.GetSize()) * ratio)
     else:
         box = extent * ratio
     if (voxels := float(np.prod(box))) > _MOST_BOX:
@@ -160,18 +160,19 @@ def _not_too_large(image: sitk.Image, marked: sitk.Image, profile: Profile) -> N
         raise RadiomicsRefused(Sentence("too_large", text, {"voxels": voxels / 1e6, "most": _MOST_BOX / 1e6}))
 
 
-def _prepare(image: sitk.Image, marked: sitk.Image, profile: Profile) -> tuple[sitk.Image, sitk.Image]:
+def _prepare(image: sitk.Image, marked: sitk.Image, profile: Profile) -> dict[int, engine.Prepared]:
     try:
-        prepared, prepared_mask = engine.prepare(image, marked, profile)
+        prepared = engine.prepare(image, marked, profile)
     except (RuntimeError, ValueError) as error:
         raise RadiomicsRefused(Sentence("engine", "pyradiomics refuses: %(what)s", {"what": str(error)})) from error
-    _enough(prepared_mask, profile)
-    return prepared, prepared_mask
+    for _, region in prepared.values():
+        _enough(region, profile)
+    return prepared
 
 
-def _features(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, float]:
+def _features(prepared: Mapping[int, engine.Prepared], profile: Profile) -> dict[str, float]:
     try:
-        values = engine.features(image, mask, profile)
+        values = engine.features(prepared, profile)
     except (RuntimeError, ValueError, LookupError) as error:
         raise RadiomicsRefused(Sentence("engine", "pyradiomics refuses: %(what)s", {"what": str(error)})) from error
     filters = {name.rsplit("_", 2)[0] for name in values if "_shape_" not in name} or {"original"}
@@ -199,7 +200,7 @@ def _warnings(reordered: bool, region: engine.Region, profile: Profile, values: 
         text = "At bin width %(width)g the region shows only %(levels)d grey level(s): its texture features say little."
         said.append(Sentence("grey_levels", text, {"width": profile.settings["binWidth"], "levels": region.grey_levels}))
     sigma = max(profile.images.get("LoG", {}).get("sigma", [0.0]))
-    margin = profile.settings["padDistance"] * min(region.spacing)
+    margin = profile.margins.get("LoG", 0) * min(region.spacing)
     if profile.settings["resampledPixelSpacing"] and margin < _LOG_REACH * sigma:
         text = "The Laplacian of Gaussian (sigma %(sigma)g mm) sees only %(margin)g mm around the region; its values depend on that margin."
         said.append(Sentence("log_margin", text, {"sigma": sigma, "margin": margin}))

@@ -9,7 +9,7 @@ extraction runs at a time in a process. No geometry tolerance is ever set: the m
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,13 +25,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from imaging.radiomics_profile import Profile
 
 SOFTWARE = {name: version(name) for name in ("pyradiomics-bhklab", "SimpleITK", "numpy", "PyWavelets")}
-_WAVELET_MARGIN = 10  # voxels; at least the filter's length (coif1 has 6 taps)
 _BANDS = 8  # of a 3-D stationary wavelet transform of one level
 
 _lock = threading.Lock()
 _logger = logging.getLogger("radiomics")
 _logger.handlers.clear()
 _logger.setLevel(logging.ERROR)  # its warnings repeat in every image what does not concern the reader
+
+
+Prepared = tuple[sitk.Image, sitk.Image]
 
 
 @dataclass(frozen=True)
@@ -46,40 +48,57 @@ class Region:
     grey_levels: int
 
 
-def prepare(image: sitk.Image, mask: sitk.Image, profile: Profile) -> tuple[sitk.Image, sitk.Image]:
-    """Image and mask (1 in the region) normalised over the whole image, then resampled and cut out with the profile's margin."""
+def prepare(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[int, Prepared]:
+    """Image and mask (1 in the region), normalised over the whole image, resampled and cut out with each margin the profile names.
+
+    Each margin is resampled by itself, as pyradiomics would: on another grid B-splines differ in the last bit, which for an image of
+    whole numbers, where SimpleITK cuts the fraction off, can be a whole unit.
+    """
     with _alone():
-        settings = {**profile.settings, "label": 1}
-        prepared: tuple[sitk.Image, sitk.Image] = featureextractor.RadiomicsFeatureExtractor.loadImage(image, mask, None, **settings)
-        return prepared
+        settings = {**profile.settings, "label": 1, "normalize": False}
+        if profile.settings["normalize"]:
+            image = imageoperations.normalizeImage(image, **profile.settings)
+        load = featureextractor.RadiomicsFeatureExtractor.loadImage
+        margins = {profile.settings["padDistance"], *profile.margins.values()}
+        return {margin: load(image, mask, None, **{**settings, "padDistance": margin}) for margin in margins}
 
 
 def region(image: sitk.Image, mask: sitk.Image, profile: Profile) -> Region:
     """Where the region lies in what `prepare` returned, and how many grey levels the profile sees in it. No empty mask."""
-    marked = sitk.GetArrayViewFromImage(mask) == 1
-    values = sitk.GetArrayViewFromImage(image)[marked].astype(np.float64)
-    bounds = _bounds(marked)
+    values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) == 1].astype(np.float64)
+    bounds = _bounds(mask)
     box = (*(int(low) for low in bounds[0::2]), *(int(size) for size in bounds[1::2] - bounds[0::2] + 1))
     levels = profile.settings["binCount"] or len(np.unique(np.floor(values / profile.settings["binWidth"])))
     return Region(image.GetSize(), image.GetSpacing(), box, len(values), float(values.mean()), levels)
 
 
-def features(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, float]:
+def features(prepared: Mapping[int, Prepared], profile: Profile) -> dict[str, float]:
     """Every value of the profile from what `prepare` returned, in pyradiomics' order and by its names.
 
     A filter that pyradiomics cannot apply to so small an image yields nothing: compare with `expected_images`.
     """
     with _alone():
-        return _features(image, mask, profile)
+        return _features(prepared, profile)
 
 
-def plain(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, Any]:
-    """What pyradiomics' own `execute` says by the profile, on one thread: the reference that `features` is held against."""
-    extractor = _extractor(profile)
-    extractor.settings.update(profile.settings)
-    extractor.enabledImagetypes = {kind: dict(arguments) for kind, arguments in profile.images.items()}
-    with _alone():
-        return dict(extractor.execute(image, mask, label=profile.label))
+def plain(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, float]:
+    """What pyradiomics' own `execute` says by the profile, on one thread: the reference that `features` is held against.
+
+    pyradiomics knows one margin for all filters, so it runs once for each.
+    """
+    values: dict[str, float] = {}
+    for margin in sorted(set(profile.margins.values())):
+        extractor = _extractor(profile)
+        extractor.settings.update({**profile.settings, "padDistance": margin})
+        extractor.enabledImagetypes = {
+            kind: dict(arguments) for kind, arguments in profile.images.items() if profile.margins[kind] == margin
+        }
+        if values:
+            extractor.enableFeatureClassByName("shape", enabled=False)
+        with _alone():
+            said = extractor.execute(image, mask, label=profile.label)
+        values.update((name, float(value)) for name, value in said.items() if not name.startswith("diagnostics_"))
+    return values
 
 
 def expected_images(profile: Profile) -> int:
@@ -89,18 +108,18 @@ def expected_images(profile: Profile) -> int:
     )
 
 
-def _features(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, float]:
+def _features(prepared: Mapping[int, Prepared], profile: Profile) -> dict[str, float]:
     settings = {**profile.settings, "label": 1}
     extractor = _extractor(profile)
-    bounds = _bounds(sitk.GetArrayViewFromImage(mask) == 1)
-    values = dict(extractor.computeShape(image, mask, bounds, **settings))
+    image, mask = prepared[profile.settings["padDistance"]]
+    values = dict(extractor.computeShape(image, mask, _bounds(mask), **settings))
     for kind, arguments in profile.images.items():
-        source = _near(image, mask, bounds, arguments["wavelet"]) if kind == "Wavelet" else (image, mask)
-        around = _bounds(sitk.GetArrayViewFromImage(source[1]) == 1)
-        filtered = getattr(imageoperations, f"get{kind}Image")(*source, **{**settings, **arguments})
-        for derived, name, own in filtered:
-            cut, cut_mask = imageoperations.cropToTumorMask(derived, source[1], around)
-            values.update(extractor.computeFeatures(cut, cut_mask, name, **own))
+        source, region = prepared[profile.margins[kind]]
+        if kind == "Wavelet":
+            source, region = _near(source, region, arguments["wavelet"])
+        bounds = _bounds(region)
+        for derived, name, own in getattr(imageoperations, f"get{kind}Image")(source, region, **{**settings, **arguments}):
+            values.update(extractor.computeFeatures(*imageoperations.cropToTumorMask(derived, region, bounds), name, **own))
     return {name: float(value) for name, value in values.items()}
 
 
@@ -110,22 +129,22 @@ def _extractor(profile: Profile) -> Any:
     return extractor
 
 
-def _bounds(marked: NDArray[np.bool_]) -> NDArray[np.int_]:
+def _bounds(mask: sitk.Image) -> NDArray[np.int_]:
     """Lowest and highest index of the region per axis: (x0, x1, y0, y1, z0, z1), pyradiomics' bounding box."""
+    marked = sitk.GetArrayViewFromImage(mask) == 1
     spans = [np.flatnonzero(marked.any(axis=tuple({0, 1, 2} - {axis}))) for axis in (2, 1, 0)]
     return np.array([index for span in spans for index in (span[0], span[-1])])
 
 
-def _near(image: sitk.Image, mask: sitk.Image, bounds: NDArray[np.int_], wavelet: str) -> tuple[sitk.Image, sitk.Image]:
+def _near(image: sitk.Image, mask: sitk.Image, wavelet: str) -> Prepared:
     """The part of both that the wavelet of the region depends on: an axis is cut only where neither end can be felt.
 
     The transform wraps around at the ends, so an axis whose region lies near one of them is left whole.
     """
-    margin = max(_WAVELET_MARGIN, pywt.Wavelet(wavelet).dec_len)
-    part = []
+    bounds, reach, part = _bounds(mask), pywt.Wavelet(wavelet).dec_len, []
     for low, high, size in zip(bounds[0::2].tolist(), bounds[1::2].tolist(), image.GetSize(), strict=True):
-        inside = low >= margin and high + margin < size
-        part.append(slice(low - margin, high + margin + 1) if inside else slice(None))
+        inside = low >= reach and high + reach < size
+        part.append(slice(low - reach, high + reach + 1) if inside else slice(None))
     return image[tuple(part)], mask[tuple(part)]
 
 

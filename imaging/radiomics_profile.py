@@ -2,7 +2,8 @@
 
 Two files that mean the same have one hash, whatever they leave to the defaults (pyradiomics 3.x "Customizing the Extraction").
 Offered is what the platform measures by: Original, LoG and Wavelet images, all 3-D feature classes. What would change the mask
-unseen (correctMask, geometryTolerance, resegmentRange) is not offered. Pure.
+unseen (correctMask, geometryTolerance, resegmentRange) is not offered. One thing is added: `padDistance` under `LoG` is the margin, in
+voxels, that this filter sees around the region; left out it is the setting's, as in pyradiomics. Pure.
 """
 
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _COUNT = {"type": "integer", "minimum": 1}
 _BINS = {"binWidth": _POSITIVE, "binCount": {**_COUNT, "type": ["integer", "null"]}}
+_MARGIN = {"padDistance": {"type": "integer", "minimum": 0}}
 _SETTING = {
     **_BINS,
     "resampledPixelSpacing": {"type": ["array", "null"], "items": {"type": "number", "minimum": 0}, "minItems": 3, "maxItems": 3},
@@ -52,7 +54,7 @@ _SETTING = {
     "normalizeScale": _POSITIVE,
     "removeOutliers": {**_POSITIVE, "type": ["number", "null"]},
     "preCrop": {"type": "boolean"},
-    "padDistance": {"type": "integer", "minimum": 0},
+    **_MARGIN,
     "minimumROIDimensions": {"enum": [1, 2, 3]},
     "minimumROISize": {**_COUNT, "type": ["integer", "null"]},
     "distances": {"type": "array", "items": _COUNT, "minItems": 1},
@@ -75,7 +77,7 @@ _SCHEMA = _map(
         "imageType": _map(
             {
                 "Original": _map(_BINS),
-                "LoG": _map({**_BINS, "sigma": {"type": "array", "items": _POSITIVE, "minItems": 1}}, required=["sigma"]),
+                "LoG": _map({**_BINS, **_MARGIN, "sigma": {"type": "array", "items": _POSITIVE, "minItems": 1}}, required=["sigma"]),
                 "Wavelet": _map({**_BINS, "wavelet": {"enum": pywt.wavelist(kind="discrete")}}),
             },
             minProperties=1,
@@ -101,6 +103,11 @@ class Profile:
     images: Mapping[str, Mapping[str, Any]]
     classes: Mapping[str, tuple[str, ...]]
     label: int
+
+    @property
+    def margins(self) -> Mapping[str, int]:
+        """Voxels cut out around the region for each filter."""
+        return {kind: int(arguments.get("padDistance", self.settings["padDistance"])) for kind, arguments in self.images.items()}
 
     @property
     def sha256(self) -> str:
@@ -150,6 +157,7 @@ def _profile(name: str, document: Mapping[str, Any]) -> Profile:
     settings.pop("additionalInfo", None)  # what it adds decides no value
     images = {kind: dict(arguments) for kind, arguments in stated.get("imageType", {"Original": {}}).items()}
     if "LoG" in images:
+        images["LoG"].setdefault("padDistance", settings["padDistance"])
         images["LoG"]["sigma"] = [float(sigma) for sigma in images["LoG"]["sigma"]]
     if "Wavelet" in images:
         images["Wavelet"].setdefault("wavelet", "coif1")

@@ -87,12 +87,11 @@ def test_profile_authors_is_the_stored_configuration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["brain1", "brain2", large])
 def test_profile_prime_equals_plain_pyradiomics_in_the_same_run(case: str) -> None:
-    """All 944 values and their order, not only the 107 for which numbers are stored."""
+    """All 944 values, not only the 107 for which numbers are stored."""
     image, mask, label = given(case)
-    one = sitk.Cast(mask == label, sitk.sitkUInt32)
     measured = measure(image, mask, named("prime"), label)
-    plain = {key: float(value) for key, value in radiomics_engine.plain(image, one, named("prime")).items() if not key.startswith("diag")}
-    assert list(measured.values) == list(plain)
+    plain = radiomics_engine.plain(image, sitk.Cast(mask == label, sitk.sitkUInt32), named("prime"))
+    assert set(measured.values) == set(plain)
     assert [name for name, value in plain.items() if not same(name, measured.values[name], value)] == []
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ import pytest
 import SimpleITK as sitk
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils.translation import override
 
 from tests.imaging.test_radiomics import ball, texture
 from tests.imaging.test_volumes import stack
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with override("en"):
+        yield
 
 
 @pytest.fixture
