@@ -72,12 +72,13 @@ def approve(request_digest: str, key: PrivateKey) -> bytes:
     return key.sign(opening_check.approval_message(request_digest))
 
 
-def peel(data: bytes, key: PrivateKey, *, now: int) -> bytes:
+def peel(data: bytes, key: PrivateKey, *, now: int, heads: tuple[chain.Anchor, ...] = ()) -> bytes:
     """Take off the first custodian's layer of everything in the signed scope; the result is for the second custodian alone.
 
-    `now` in microseconds. Raises BundleRefused with every reason; nothing is decrypted before the whole bundle is found sound.
+    `now` in microseconds; `heads` are the anchors this custodian has received directly. Raises BundleRefused with every reason;
+    nothing is decrypted before the whole bundle is found sound.
     """
-    bundle = _sound(data, now)
+    bundle = _sound(data, now, heads)
     _check_turn(bundle, key, 0)
     pair = bundle.request["pair"]
     try:
@@ -89,9 +90,9 @@ def peel(data: bytes, key: PrivateKey, *, now: int) -> bytes:
     return pack(replace(bundle, half=half | {"signature": _b64(key.sign(_HALF + canonical(half)))}))
 
 
-def open_half(data: bytes, key: PrivateKey, predict: Predict, *, now: int) -> Opening:
+def open_half(data: bytes, key: PrivateKey, predict: Predict, *, now: int, heads: tuple[chain.Anchor, ...] = ()) -> Opening:
     """Open everything in the signed scope with the second custodian's key and replay it. Raises BundleRefused."""
-    bundle = _sound(data, now)
+    bundle = _sound(data, now, heads)
     _check_turn(bundle, key, 1)
     _check_half(bundle)
     try:
@@ -102,9 +103,9 @@ def open_half(data: bytes, key: PrivateKey, predict: Predict, *, now: int) -> Op
     return Opening(bundle, seals, files[bundle.request["cut"]])
 
 
-def _sound(data: bytes, now: int) -> Bundle:
+def _sound(data: bytes, now: int, heads: tuple[chain.Anchor, ...]) -> Bundle:
     bundle = unpack(data)
-    if found := opening_check.faults(bundle, now=now):
+    if found := opening_check.faults(bundle, now=now, heads=heads):
         raise BundleRefused(found)
     return bundle
 

@@ -13,11 +13,14 @@ from typing import Any
 
 from accounts import chain
 from analysis.opening_bundle import Bundle, BundleRefused
+from analysis.strategy import Rule
 from predictions import sealing
 from predictions.sealing_envelope import CUSTODIANS, PAIRS
 from predictions.sealing_keys import PublicKey
 
-REQUEST = frozenset({"v", "study", "requester", "reason", "made_at", "expires_at", "pair", "seals", "cut", "plan", "head", "rule"})
+REQUEST = frozenset(
+    {"v", "study", "requester", "reason", "made_at", "expires_at", "pair", "seals", "cut", "plan", "head", "rule", "recipients"}
+)
 
 _APPROVAL = b"prime/approval/1\0"
 
@@ -47,6 +50,14 @@ def custodians(bundle: Bundle) -> dict[str, Custodian]:
     return found
 
 
+def recipients(request: dict[str, Any]) -> dict[str, PublicKey]:
+    """To whom the result is encrypted, by name; an empty object leaves it in clear on the second custodian's device."""
+    found = {name: PublicKey.from_json(value) for name, value in request["recipients"].items()}
+    if not all(name.isidentifier() for name in found):
+        raise ValueError("a recipient's name is one word of letters, digits and underscores")
+    return found
+
+
 def record_of(bundle: Bundle, index: int) -> sealing.SealRecord:
     """The seal of a ledger row: the associated data are the ledger's, never those that came with the envelope."""
     body = bundle.body(index)
@@ -69,11 +80,14 @@ def entered_at(bundle: Bundle) -> int | None:
     return next((row.at for row in later if bundle.body(row.index).get("request") == bundle.request_digest), None)
 
 
-def faults(bundle: Bundle, *, now: int) -> list[str]:
-    """Why the bundle may not be opened at `now` (microseconds), a sentence each; empty when it may."""
+def faults(bundle: Bundle, *, now: int, heads: tuple[chain.Anchor, ...] = ()) -> list[str]:
+    """Why the bundle may not be opened at `now` (microseconds), a sentence each; empty when it may.
+
+    `heads` are anchors that the custodian received directly, outside the bundle: whoever made the bundle cannot choose them.
+    """
     if found := _form_faults(bundle.request):
         return found
-    found = chain.verify(bundle.rows, bundle.anchors)
+    found = chain.verify(bundle.rows, (*bundle.anchors, *heads))
     if not bundle.anchors:
         found.append("the bundle holds no outside anchor")
     if found:
@@ -98,6 +112,11 @@ def _form_faults(request: Any) -> list[str]:
         return ["the request names no pair of custodians: " + ", ".join(PAIRS)]
     if not isinstance(request["seals"], list) or request["seals"] != sorted(set(request["seals"])):
         return ["the request lists its seals once each, in order"]
+    try:
+        Rule(**request["rule"])
+        recipients(request)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return [f"the request's rule or one of its recipients cannot be read: {error!r}"]
     return []
 
 

@@ -20,11 +20,14 @@ from accounts.canonical import canonical
 from analysis.consistency import Sealed, Tag, tag
 from analysis.opening import OpenedSeal, Opening
 from analysis.opening_bundle import BundleRefused
+from analysis.opening_check import recipients
 from analysis.strategy import Actual, Rule, SiteReason
 from predictions.decision import INTENSITY, Strategy
 from predictions.payload import HORIZONS
 from predictions.sealing import CONFIRMATORY
+from predictions.sealing_keys import PrivateKey
 
+_RESULT = b"prime/result/1\0"
 COLUMNS = frozenset({"patient", "center", "surgery_date", "strategy", "site_reason", "known_on", "zone"})
 
 
@@ -40,13 +43,16 @@ def tags(opening: Opening) -> dict[str, Tag]:
     on = chain.instant(opening.bundle.request["made_at"]).date()
     rule = Rule(**opening.bundle.request["rule"])
     outside = _outside_scope(opening)
-    return {
-        row["patient"]: tag(
-            seals[row["patient"]], _actual(row), surgery=_date(row["surgery_date"]), zone=ZoneInfo(row["zone"]), rule=rule, on=on
-        )
-        for row in _cut(opening.cut)
-        if row["patient"] not in outside
-    }
+    try:
+        return {
+            row["patient"]: tag(
+                seals[row["patient"]], _actual(row), surgery=_date(row["surgery_date"]), zone=ZoneInfo(row["zone"]), rule=rule, on=on
+            )
+            for row in _cut(opening.cut)
+            if row["patient"] not in outside
+        }
+    except (ValueError, KeyError) as error:
+        raise BundleRefused([f"the cut cannot be read: {error}"]) from None
 
 
 def files(opening: Opening) -> dict[str, bytes]:
@@ -57,6 +63,20 @@ def files(opening: Opening) -> dict[str, bytes]:
         "predictions.csv": _csv(_prediction(seal) for seal in opening.seals),
         "report.json": canonical(report(opening, found)) + b"\n",
     }
+
+
+def results(opening: Opening) -> dict[str, bytes]:
+    """What is written down: `files` in clear, or where the request names recipients one `<name>.enc` for each and nothing in clear."""
+    found, named = files(opening), recipients(opening.bundle.request)
+    if not named:
+        return found
+    joined = canonical({name: content.decode() for name, content in found.items()})
+    return {f"{name}.enc": key.encrypt(joined, _RESULT) for name, key in named.items()}
+
+
+def read_result(data: bytes, key: PrivateKey) -> dict[str, bytes]:
+    """The files in a recipient's `.enc`. Raises KeyRefused for another recipient's key or changed bytes."""
+    return {name: text.encode() for name, text in json.loads(key.decrypt(data, _RESULT)).items()}
 
 
 def report(opening: Opening, found: dict[str, Tag]) -> dict[str, Any]:

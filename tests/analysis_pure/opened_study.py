@@ -103,6 +103,7 @@ class Study:
             "plan": PLAN,
             "head": {"index": head.index, "h": head.head.hex()},
             "rule": RULE,
+            "recipients": {},
         } | change
 
     def bundle(self, request: dict | None = None, approvals: dict[str, bytes] | None = None, **change: object) -> bytes:

@@ -130,3 +130,22 @@ def test_mismatch_is_printed_and_the_answer_is_no(devices, tmp_path):
     assert opened.returncode == 1
     assert "seal 4 of 01-0001-01: S of SURG differs by" in opened.stderr
     assert len(json.loads((out / "report.json").read_text())["seals"]["mismatches"]) == 4
+
+
+def test_recipient_reads_the_result_and_own_heads_are_asked(devices, tmp_path):
+    made, now = sealed_study(), time.time_ns() // 1000
+    recipient, path, half, out = sealing_keys.PrivateKey.generate(), tmp_path / "bundle.tar", tmp_path / "half", tmp_path / "out"
+    (tmp_path / "key").write_bytes(sealing_keys.write_private(recipient))
+    asked = made.request(made_at=now - 10**6, expires_at=now + 10**9, recipients={"dmc": recipient.public.as_json()})
+    path.write_bytes(made.bundle(asked))
+    mail = tmp_path / "mail"
+    mail.mkdir()
+    (mail / "1.json").write_bytes(made.anchors[0].encode())
+    assert custodian("peel", path, "--key", devices["A"] / "key", "--out", half, "--heads", mail).returncode == 0
+    assert custodian("open", half, "--key", devices["B"] / "key", "--out", out, "--predictor", PREDICTOR).returncode == 0
+    assert [each.name for each in out.iterdir()] == ["dmc.enc"]
+    assert custodian("read", out / "dmc.enc", "--key", devices["A"] / "key", "--out", tmp_path / "no").returncode == 1
+    assert custodian("read", out / "dmc.enc", "--key", tmp_path / "key", "--out", tmp_path / "read").returncode == 0
+    assert sorted(each.name for each in (tmp_path / "read").iterdir()) == ["predictions.csv", "report.json", "tags.csv"]
+    (mail / "2.json").write_bytes(b"{}")
+    assert custodian("peel", path, "--key", devices["A"] / "key", "--out", tmp_path / "half2", "--heads", mail).returncode == 2

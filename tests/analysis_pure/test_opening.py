@@ -14,7 +14,7 @@ from analysis import opening, opening_report
 from analysis.opening_bundle import BundleRefused, pack, unpack
 from predictions.payload import decode
 from predictions.sealing_envelope import enclose
-from predictions.sealing_keys import PrivateKey
+from predictions.sealing_keys import KeyRefused, PrivateKey
 from tests.analysis_pure import opened_study
 from tests.analysis_pure.opened_study import ARTEFACT, KEYS, MODEL, NOW, PUBLIC, STUDY, at, line, predict, sealed_study, snapshot
 
@@ -121,6 +121,10 @@ def test_key_of_another_study_is_refused():
         ({"pair": "BA"}, "names no pair"),
         ({"v": 2}, "not one of version 1"),
         ({"more": 1}, "not one of version 1"),
+        ({"rule": {"version": "1", "window_days": 120}}, "rule or one of its recipients"),
+        ({"rule": {"weeks": 13}}, "rule or one of its recipients"),
+        ({"recipients": {"dmc": {}}}, "rule or one of its recipients"),
+        ({"recipients": {"../dmc": PUBLIC["A"].as_json()}}, "one word"),
     ],
 )
 def test_request_that_may_not_be_opened_is_refused_with_its_reason(change, reason):
@@ -339,3 +343,40 @@ def test_opened_payload_is_what_was_sealed():
     assert decode(opened.seals[0].payload.encode()) == opened.seals[0].payload
     assert opened.seals[0].anchored_at == at(11, 3)
     assert chain.instant(opened.seals[0].sealed_at).day == 11
+
+
+def test_custodians_own_heads_find_what_the_bundle_does_not_tell():
+    """SL-04: whoever makes the bundle chooses its anchors, but not those in the custodian's own mail."""
+    made = sealed_study()
+    data = made.bundle()
+    rolled_back = chain.Anchor(9, b"\0" * 32, at(1101))
+    later = chain.Anchor(99, b"\0" * 32, at(1152))
+    assert opening.peel(data, KEYS["A"], now=NOW, heads=tuple(made.anchors))
+    for head, reason in ((rolled_back, "holds another head"), (later, "tail was cut")):
+        with pytest.raises(BundleRefused, match=reason):
+            opening.peel(data, KEYS["A"], now=NOW, heads=(head,))
+        with pytest.raises(BundleRefused, match=reason):
+            opening.open_half(opening.peel(data, KEYS["A"], now=NOW), KEYS["B"], predict, now=NOW, heads=(head,))
+
+
+def test_result_is_encrypted_to_each_named_recipient_and_to_nobody_else():
+    """`docs/sealing.md`: tags and report travel as files that their recipients alone read."""
+    dmc, statistician = PrivateKey.generate(), PrivateKey.generate()
+    made = sealed_study()
+    named = {"dmc": dmc.public.as_json(), "statistician": statistician.public.as_json()}
+    opened = open_(made.bundle(made.request(recipients=named)))
+    written = opening_report.results(opened)
+    assert sorted(written) == ["dmc.enc", "statistician.enc"]
+    assert opening_report.read_result(written["dmc.enc"], dmc) == opening_report.files(opened)
+    with pytest.raises(KeyRefused):
+        opening_report.read_result(written["dmc.enc"], statistician)
+    assert opening_report.results(open_(sealed_study().bundle())).keys() == {"tags.csv", "predictions.csv", "report.json"}
+
+
+def test_cut_with_an_unknown_strategy_is_refused():
+    made = opened_study.study()
+    made.seal("01-0001-01", snapshot("1.0"), 10)
+    made.anchor(11)
+    made.freeze([line("01-0001-01", "RADIATION")])
+    with pytest.raises(BundleRefused, match="cut cannot be read"):
+        opening_report.tags(open_(made.bundle()))

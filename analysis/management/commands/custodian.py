@@ -41,11 +41,15 @@ class Command(BaseCommand):
         opens = commands.add_parser("open", help="the second custodian: open what the first has peeled, replay it, write tags and report")
         opens.add_argument("half", type=Path)
         opens.add_argument("--predictor", default=PREDICTOR, help=f"MODULE:FUNCTION that replays the artefact (default: {PREDICTOR})")
-        for one in (prove, approve, peel, opens):
+        reads = commands.add_parser("read", help="a recipient: decrypt the result of an opening")
+        reads.add_argument("result", type=Path)
+        for one in (peel, opens):
+            one.add_argument("--heads", type=Path, help="a directory of anchors that this custodian received directly")
+        for one in (prove, approve, peel, opens, reads):
             one.add_argument("--key", type=Path, required=True, help="this custodian's key file")
-            one.add_argument("--out", type=Path, required=True, help="a directory" if one is opens else "the file to write")
+            one.add_argument("--out", type=Path, required=True, help="a directory" if one in (opens, reads) else "the file to write")
         keygen.add_argument("--passphrase", action="store_true", help="ask for a passphrase that locks the key file")
-        for one in (keygen, prove, approve, peel, opens):
+        for one in (keygen, prove, approve, peel, opens, reads):
             one.add_argument("--passphrase-file", type=Path, help="read the passphrase from the first line of this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -91,17 +95,18 @@ class Command(BaseCommand):
         self.stdout.write(_("Approval written to %(file)s") % {"file": options["out"]})
 
     def peel(self, options: dict[str, Any]) -> None:
-        half = opening.peel(options["bundle"].read_bytes(), _key(options), now=chain.microseconds(timezone.now()))
+        half = opening.peel(options["bundle"].read_bytes(), _key(options), now=chain.microseconds(timezone.now()), heads=_heads(options))
         _write(options["out"], half, 0o600)
         self.stdout.write(_("Half written to %(file)s; it is for the second custodian alone.") % {"file": options["out"]})
 
+    def read(self, options: dict[str, Any]) -> None:
+        _write_all(options["out"], opening_report.read_result(options["result"].read_bytes(), _key(options)))
+        self.stdout.write(_("Result written to %(folder)s") % {"folder": options["out"]})
+
     def open(self, options: dict[str, Any]) -> None:
-        opened = opening.open_half(
-            options["half"].read_bytes(), _key(options), _predictor(options["predictor"]), now=chain.microseconds(timezone.now())
-        )
-        options["out"].mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, content in opening_report.files(opened).items():
-            _write(options["out"] / name, content, 0o600)
+        now, predict = chain.microseconds(timezone.now()), _predictor(options["predictor"])
+        opened = opening.open_half(options["half"].read_bytes(), _key(options), predict, now=now, heads=_heads(options))
+        _write_all(options["out"], opening_report.results(opened))
         faults = [seal for seal in opened.seals if seal.fault]
         self.stdout.write(
             _("%(count)s seals, %(faults)s mismatches; tags and report in %(folder)s")
@@ -110,6 +115,15 @@ class Command(BaseCommand):
         if faults:
             named = "".join(f"\n  - seal {seal.index} of {seal.study_number}: {seal.fault}" for seal in faults)
             raise CommandError(_("These seals are not what the registered model gives:") + named, returncode=NO)
+
+
+def _heads(options: dict[str, Any]) -> tuple[chain.Anchor, ...]:
+    if options["heads"] is None:
+        return ()
+    try:
+        return tuple(chain.Anchor.decode(path.read_bytes()) for path in sorted(options["heads"].iterdir()))
+    except ValueError as error:
+        raise CommandError(str(error), returncode=FAULT) from None
 
 
 def _key(options: dict[str, Any]) -> PrivateKey:
@@ -138,6 +152,12 @@ def _predictor(name: str) -> opening.Predict:
             _("There is no program %(name)s to replay with: %(error)s") % {"name": name, "error": error}, returncode=FAULT
         ) from None
     return found
+
+
+def _write_all(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, content in files.items():
+        _write(folder / name, content, 0o600)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
