@@ -65,7 +65,7 @@ def _advance(sums: _Groups, n: Floats, wanted: Floats, other: Floats) -> None:
     number = np.where(there, n, 1.0)
     after = np.where(there, sums.survival * (number - wanted - other) / number, sums.survival)
     incidence = np.where(there, sums.incidence + sums.survival * wanted / number, sums.incidence)
-    scaled = np.where(there, n / sums.survival, 0.0)
+    scaled = np.divide(n, sums.survival, out=np.zeros_like(n), where=there)
     subdistribution = scaled * (1 - sums.incidence)
     total = scaled.sum()
     pooled = sums.pooled + events / total
