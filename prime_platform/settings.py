@@ -208,5 +208,10 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # Django's request log names URLs only; bodies and local variables never enter a log (SE-07).
-    "loggers": {"django.request": {"level": "ERROR"}, "pydicom": {"level": "ERROR"}, "pynetdicom": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "pydicom": {"level": "ERROR"},
+        "pynetdicom": {"level": "WARNING"},
+        "numexpr": {"level": "WARNING"},
+    },
 }

@@ -16,8 +16,21 @@ from studies.models import Center, Screening, Study
 CODE = "DEMO"
 SEED = 20260101
 SCREENED_PER_CENTER = (14, 13, 12, 11)
-NAMES = (("演示甲医院", "Demo Hospital A"), ("演示乙医院", "Demo Hospital B"), ("演示丙医院", "Demo Hospital C"), ("演示丁医院", "Demo Hospital D"))
-YES = ("histology_hcc", "r0_resection", "he_slide_qualified", "baseline_complete", "imaging_phases", "imaging_quality", "prior_baseline_available")
+NAMES = (
+    ("演示甲医院", "Demo Hospital A"),
+    ("演示乙医院", "Demo Hospital B"),
+    ("演示丙医院", "Demo Hospital C"),
+    ("演示丁医院", "Demo Hospital D"),
+)
+YES = (
+    "histology_hcc",
+    "r0_resection",
+    "he_slide_qualified",
+    "baseline_complete",
+    "imaging_phases",
+    "imaging_quality",
+    "prior_baseline_available",
+)
 NO = ("prior_therapy", "other_malignancy")
 
 

@@ -23,7 +23,9 @@ SENDER = "DEMO_PACS"
 
 def patients() -> list[Participant]:
     """The first three participants of the demonstration's center 01: those that have images."""
-    chosen = Participant.objects.filter(study__synthetic=True, center__code=CENTER).select_related("screening").order_by("study", "sequence")
+    chosen = (
+        Participant.objects.filter(study__synthetic=True, center__code=CENTER).select_related("screening").order_by("study", "sequence")
+    )
     return list(chosen[:PATIENTS])
 
 

@@ -59,10 +59,10 @@ def objects(patient: int, local_id: str, scanned_on: date) -> Iterator[Dataset]:
     """The CT image objects of both phases of one patient (1, 2, 3 …), with the identity a hospital's PACS would send."""
     for phase in PHASES:
         for index, plane in enumerate(volume(phase, patient)):
-            yield _object(plane, index, phase, patient, local_id, scanned_on)
+            yield _object(plane, index=index, phase=phase, patient=patient, local_id=local_id, scanned_on=scanned_on)
 
 
-def _object(plane: np.ndarray, index: int, phase: Phase, patient: int, local_id: str, scanned_on: date) -> Dataset:
+def _object(plane: np.ndarray, *, index: int, phase: Phase, patient: int, local_id: str, scanned_on: date) -> Dataset:
     data = Dataset()
     study = f"{ROOT}.{patient}"
     data.SpecificCharacterSet = "GB18030"
