@@ -45,6 +45,7 @@ class VolumeRefused(Refused):
     """These files do not make one trustworthy volume."""
 
 
+_NO_PIXELS = Sentence("no_pixels", "The pixels of an image are missing or cannot be decoded; it may be damaged.")
 _UNFIT = {
     Verdict.LOCALIZER: Sentence("localizer", "These are localizer images, not a volume."),
     Verdict.NO_GEOMETRY: Sentence("no_geometry", "An image of this series does not say where it lies in the patient."),
@@ -71,9 +72,8 @@ class Volume:
 
 
 def read_folder(folder: Path) -> Volume:
-    """The one series whose DICOM files lie in `folder` (at any depth; other files are passed over)."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "DICOMDIR" and is_dicom(path))
-    return read_series(files)
+    """The one series whose DICOM images lie in `folder` (at any depth; other files and objects without pixels are passed over)."""
+    return read_series([path for path in sorted(folder.rglob("*")) if path.is_file() and is_dicom(path) and _has_pixels(path)])
 
 
 def read_series(sources: Sequence[Path | bytes]) -> Volume:
@@ -133,10 +133,14 @@ def read_mask(path: Path) -> sitk.Image:
     return labels
 
 
+def _has_pixels(path: Path) -> bool:
+    return "Rows" in pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows"])
+
+
 def _read(source: Path | bytes) -> pydicom.Dataset:
     try:
         return pydicom.dcmread(BytesIO(source) if isinstance(source, bytes) else source)
-    except InvalidDicomError as error:
+    except (InvalidDicomError, EOFError) as error:
         name = "An object" if isinstance(source, bytes) else source.name
         raise VolumeRefused(Sentence("not_dicom", "%(name)s is not a DICOM object.", {"name": name})) from error
 
@@ -151,9 +155,11 @@ def _one_series(datasets: Sequence[pydicom.Dataset]) -> None:
     if len({dataset.get("FrameOfReferenceUID") for dataset in datasets}) > 1:
         raise VolumeRefused(_UNFIT[Verdict.MIXED_ORIENTATION])
     for dataset in datasets:
+        if "Rows" not in dataset or "Columns" not in dataset:
+            raise VolumeRefused(_NO_PIXELS)
         if int(dataset.get("NumberOfFrames") or 1) > 1 or int(dataset.get("SamplesPerPixel") or 1) > 1:
             raise VolumeRefused(Sentence("frames", "An object holds several frames or colours; single-frame grey images are needed."))
-        if dataset.get("Modality") == "CT" and "RescaleIntercept" not in dataset:
+        if dataset.get("Modality") == "CT" and dataset.get("RescaleIntercept") is None:
             raise VolumeRefused(Sentence("no_rescale", "A CT image has no rescale intercept, so its Hounsfield units are unknown."))
     _not_too_large(len(datasets) * int(datasets[0].Rows) * int(datasets[0].Columns))
 
@@ -215,7 +221,7 @@ def _place(image: sitk.Image, stack: Sequence[pydicom.Dataset], spacing: float) 
 
 
 def _voxels(datasets: Sequence[pydicom.Dataset]) -> NDArray[Any]:
-    rescale = [(float(dataset.get("RescaleSlope", 1)), float(dataset.get("RescaleIntercept", 0))) for dataset in datasets]
+    rescale = [(float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)) for dataset in datasets]
     whole = all(slope.is_integer() and intercept.is_integer() for slope, intercept in rescale)
     kind = np.int32 if whole else np.float64
     values = np.empty((len(datasets), int(datasets[0].Rows), int(datasets[0].Columns)), dtype=kind)
@@ -231,4 +237,4 @@ def _pixels(dataset: pydicom.Dataset) -> NDArray[Any]:
     try:
         return np.asarray(dataset.pixel_array)
     except (AttributeError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise VolumeRefused(Sentence("no_pixels", "The pixels of an image cannot be decoded; it may be damaged.")) from error
+        raise VolumeRefused(_NO_PIXELS) from error

@@ -104,6 +104,7 @@ def test_series_beyond_sixteen_bits_keeps_its_values() -> None:
         ("frames", stack(0, 5, change=lambda number: {"NumberOfFrames": 2})),
         ("no_rescale", stack(0, 5, change=lambda number: {"RescaleIntercept": None})),
         ("no_pixels", stack(0, 5, change=lambda number: {"PixelData": b"\0\0"})),
+        ("no_pixels", stack(0, 5, change=lambda number: {"Rows": None})),
         ("skewed_axes", stack(0, 5, change=lambda number: {"ImageOrientationPatient": [1, 0, 0, 0.04, 0.9992, 0]})),
         ("not_dicom", [b"text", b"text"]),
     ],
