@@ -77,8 +77,10 @@ class Study:
 
     def seal(self, number: str, content: bytes, day: int, *, said: payload.Payload | None = None, tier: str = "1") -> chain.Row:
         name = sha256(content).hexdigest()
-        associated = {"study": STUDY, "study_number": number, "tier": tier, "model": MODEL, "snapshot": name, "purpose": "confirmatory"}
-        record = sealing.seal((said or predict(ARTEFACT, content)).encode(), associated, PUBLIC)
+        said = said or predict(ARTEFACT, content)
+        model = said.provenance.model
+        associated = {"study": STUDY, "study_number": number, "tier": tier, "model": model, "snapshot": name, "purpose": "confirmatory"}
+        record = sealing.seal(said.encode(), associated, PUBLIC)
         row = self.append("seal", record.body, day)
         self.seals[row.index], self.snapshots[name] = record.envelope, content
         return row
@@ -125,14 +127,15 @@ class Study:
         return opening.build_bundle(**(parts | change))
 
 
-def study() -> Study:
+def study(artefact: bytes = ARTEFACT) -> Study:
     """Founded, activated, declared and planned: ready for the first seal."""
-    made = Study(artefacts={MODEL: enclose(ARTEFACT, opening_check.artefact_associated(STUDY, MODEL), PUBLIC)})
+    model = sha256(artefact).hexdigest()
+    made = Study(artefacts={model: enclose(artefact, opening_check.artefact_associated(STUDY, model), PUBLIC)})
     made.append("genesis", {"study": STUDY, "synthetic": True}, 0)
     named = {letter: {"person": PERSONS[letter], "key": PUBLIC[letter].as_json()} for letter in "ABC"}
     made.append("activation", {"custodians": named}, 1)
     made.append("plan", {"plan": PLAN}, 2)
-    made.append("model_declared", {"model": MODEL, "tier": "1"}, 3)
+    made.append("model_declared", {"model": model, "tier": "1"}, 3)
     return made
 
 

@@ -14,7 +14,9 @@ import pytest
 
 from accounts.canonical import canonical
 from analysis.opening_bundle import unpack
-from predictions import sealing_keys
+from predictions import replay, sealing_keys
+from predictions.training import artefact
+from tests.analysis_pure import opened_study
 from tests.analysis_pure.opened_study import KEYS, sealed_study
 
 REPOSITORY = Path(__file__).parents[2]
@@ -149,3 +151,29 @@ def test_recipient_reads_the_result_and_own_heads_are_asked(devices, tmp_path):
     assert sorted(each.name for each in (tmp_path / "read").iterdir()) == ["predictions.csv", "report.json", "tags.csv"]
     (mail / "2.json").write_bytes(b"{}")
     assert custodian("peel", path, "--key", devices["A"] / "key", "--out", tmp_path / "half2", "--heads", mail).returncode == 2
+
+
+def test_program_of_the_batch_replays_by_default(devices, tmp_path):
+    """A model with one input: each strategy shifts the log hazard, surgery alone has no term of its own."""
+    fit = artefact.Terms({0: 0.5, 1: -0.9, 2: -0.2, 3: -0.4}, (0.2, 0.4, 0.6))
+    evenly = tuple((0.0, 0.0) for _ in range(4))
+    model = artefact.StrategyModel("1", 90, 0.03, ("clinical_afp",), (1.0,), (1.0,), (0.5,), fit, (fit,) * 3, evenly, 5.0)
+    program = replay.Software("d" * 40, "e" * 64)
+    now, made = time.time_ns() // 1000, opened_study.study(artefact.dump(model))
+    for number, value in (("01-0001-01", "1.5"), ("01-0002-02", None), ("01-0003-03", "9.0")):
+        inputs = [{"name": "clinical_afp", "on": "2025-12-20", "treatment_known": False}]
+        content = canonical({"tier": "1", "clinical": {"clinical_afp": value}, "inputs": inputs})
+        made.seal(number, content, 10, said=replay.predict(artefact.dump(model), content, program))
+    made.anchor(11)
+    made.freeze([opened_study.line(number, "TACE") for number in ("01-0001-01", "01-0002-02", "01-0003-03")])
+    path, half, out = tmp_path / "bundle.tar", tmp_path / "half", tmp_path / "out"
+    path.write_bytes(made.bundle(made.request(made_at=now - 10**6, expires_at=now + 10**9)))
+    assert custodian("peel", path, "--key", devices["A"] / "key", "--out", half).returncode == 0
+    opened = custodian("open", half, "--key", devices["B"] / "key", "--out", out)
+    assert opened.returncode == 0, opened.stderr
+    with (out / "tags.csv").open() as file:
+        assert [(row["state"], row["reason"]) for row in csv.DictReader(file)] == [
+            ("CONSISTENT", ""),
+            ("CONSISTENT", ""),
+            ("NOT_EVALUABLE", "ABSTAIN"),
+        ]

@@ -19,7 +19,7 @@ from analysis.opening_bundle import BundleRefused
 from predictions import sealing_keys
 from predictions.sealing_keys import KeyRefused, PrivateKey
 
-PREDICTOR = "predictions.strategy_model:predict"
+PREDICTOR = "analysis.opening_replay:predict"
 NO, FAULT = 1, 2
 
 
