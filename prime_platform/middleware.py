@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.locale import LocaleMiddleware
@@ -24,6 +25,7 @@ from accounts.models import AccessRecord
 from accounts.transitions import NotAllowedNow
 
 MACHINES = ("/api/", "/edge/")
+SAFE = ("GET", "HEAD")
 OPEN = ("/healthz", "/readyz", "/edge/v1/")
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -52,6 +54,12 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
             return None if from_framework and "Authorization" in request.headers else _unauthorized()
         return super().process_view(request, view_func, view_args, view_kwargs)
 
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+        """To the sign-in page, and from there back to the page; after a lost POST to the page that held the form."""
+        if request.method in SAFE:
+            return super().handle_no_permission(request, view_func)
+        return redirect_to_login(_page_before(request))
+
 
 class RefusalMiddleware:
     """Turns the four refusals into their answers and records each one (AU-01)."""
@@ -61,6 +69,10 @@ class RefusalMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not request.path.startswith(MACHINES):
+            return answer(
+                request, Refusal(HTTPStatus.METHOD_NOT_ALLOWED, [_("This address only takes a form. Go to the page and use its button.")])
+            )
         if getattr(request, "refused", False) or _framework_refused(request, response):
             _record_refusal(request, response.status_code)
         return response
@@ -98,8 +110,7 @@ def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """The refusal as JSON for programs, as a page for people."""
     if request.path.startswith(MACHINES):
         return JsonResponse({"detail": refusal.reasons}, status=refusal.status)
-    before = request.headers.get("Referer", "")
-    back = before if url_has_allowed_host_and_scheme(before, {request.get_host()}) and request.method != "GET" else ""
+    back = "" if request.method in SAFE else _page_before(request)
     context = {"title": _title(refusal.status), "reasons": refusal.reasons, "status": int(refusal.status), "back": back}
     return render(request, "refused.html", context, status=refusal.status)
 
@@ -153,11 +164,17 @@ def _unauthorized() -> JsonResponse:
     return response
 
 
+def _page_before(request: HttpRequest) -> str:
+    before = request.headers.get("Referer", "")
+    return before if url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure()) else ""
+
+
 def _title(status: HTTPStatus) -> str:
     return {
         HTTPStatus.BAD_REQUEST: _("Not accepted"),
         HTTPStatus.FORBIDDEN: _("Not allowed"),
         HTTPStatus.NOT_FOUND: _("Not found"),
+        HTTPStatus.METHOD_NOT_ALLOWED: _("Not accepted"),
         HTTPStatus.CONFLICT: _("Not possible now"),
     }[status]
 

@@ -29,7 +29,7 @@ PANELS: list[Panel] = [imaging_panels.series_panel]
 """Each gives the HTML of a section for the right column, already escaped, or nothing when the person may not see it."""
 
 LANES: tuple[tuple[Promise, tuple[Kind, ...]], ...] = (
-    (gettext_lazy("Consent, enrolment"), (Kind.CONSENTED, Kind.SCREENED, Kind.ENROLLED, Kind.WITHDRAWN)),
+    (gettext_lazy("Consent, enrolment"), (Kind.CONSENTED, Kind.ENROLLED, Kind.WITHDRAWN)),
     (gettext_lazy("Images"), (Kind.SERIES_RECEIVED, Kind.PHASE_CONFIRMED, Kind.ROI_READY, Kind.FEATURES_READY)),
     (gettext_lazy("Pathology, slides"), (Kind.REPORT_RECEIVED, Kind.SLIDE_RECEIVED)),
     (gettext_lazy("Prediction"), (Kind.INPUT_MISSING, Kind.SEALED)),
@@ -77,6 +77,7 @@ def participant(request: HttpRequest, uuid: UUID) -> HttpResponse:
     context = {
         "participant": person,
         "person": wording.person(person.screening),
+        "sealed_on": next((row.on for row in rows if row.kind is Kind.SEALED), None),
         "day": day,
         "clock": clock.place(_facts(rows), [str(label) for label, _kinds in LANES], today=day),
         "cells": [_cell(cell) for cell in pages.completeness([person], today)[person.uuid]],

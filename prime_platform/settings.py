@@ -144,6 +144,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "prime_session"
 CSRF_COOKIE_NAME = "prime_csrf"
+CSRF_FAILURE_VIEW = "prime_platform.middleware.forbidden"
 
 # HTTPS is switched on by the public address
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS

@@ -44,7 +44,7 @@ STATES: dict[str, State] = {
     # one criterion of the protocol
     "pass": State("ok", "ok", _("met")),
     "fail": State("bad", "bad", _("fails")),
-    "unknown": State("half", "warn", _("unknown")),
+    "unknown": State("half", "warn", _("not known yet")),
     # the seal
     "sealed": State("seal", "seal", _("prediction sealed")),
     "opened": State("seal", "seal", _("opened")),

@@ -132,6 +132,8 @@ class ScreeningForm(AnswersForm):
     def __init__(self, *args: Any, centers: list[Center], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.centers = {str(center.uuid): center for center in centers}
+        if not self.is_bound:
+            self.fields["surgery_date"].widget.attrs["autofocus"] = True
         self.fields["age"].widget = forms.TextInput(attrs={"class": "n", "inputmode": "numeric", "autocomplete": "off", "maxlength": 3})
         if len(centers) > 1:
             choices = [(uuid, f"{center.code} {center.name}") for uuid, center in self.centers.items()]

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from studies import access, accrual, clock, consent, enrollment, lists, screening, study_number, wording, worklist
 from studies.access import Permission
+from studies.eligibility import Verdict
 from studies.forms import PREFIX, AmendForm, ConsentForm, ExcludeForm, PageForm, ReasonForm, ScreeningForm, read_date, say_date
 from studies.models import Screening, Study
 from studies.vocabulary import ScreeningStatus
@@ -28,9 +29,12 @@ FIELDS = {"age_at_surgery": "age", "screened_on": "surgery_date", "signed_on": "
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Where a person's day begins: the worklist for who enters data, the overview for everybody else."""
+    """Where a person's day begins: the worklist, for who has none the overview, for who has neither a word about it."""
     held = access.permissions_of(request.user)
-    return redirect("worklist" if Permission.SCREENING_VIEW in held else "overview")
+    for permission, page in ((Permission.SCREENING_VIEW, "worklist"), (Permission.STUDY_VIEW, "overview")):
+        if permission in held:
+            return redirect(page)
+    return render(request, "studies/home.html", {"roles": [role.label for role in sorted(access.roles_of(request.user))]})
 
 
 @require_GET
@@ -221,6 +225,7 @@ def _act(request: HttpRequest, line: Screening, name: str, form: PageForm, write
 def _screening_page(request: HttpRequest, line: Screening, sent: dict[str, PageForm] | None = None) -> HttpResponse:
     protocol = line.center.study.protocol
     forms = _forms(request, line) | (sent or {})
+    criteria = wording.criteria(line, protocol)
     context = {
         "screening": line,
         "protocol": protocol,
@@ -229,7 +234,8 @@ def _screening_page(request: HttpRequest, line: Screening, sent: dict[str, PageF
         "state": wording.state(line),
         "person": wording.person(line),
         "day": wording.days_after_surgery(line),
-        "criteria": wording.criteria(line, protocol),
+        "open_criteria": [row for row in criteria if row.verdict != Verdict.PASS],
+        "met_criteria": [row for row in criteria if row.verdict == Verdict.PASS],
         "summary": wording.summary(line),
         "exclusion_reason": wording.exclusion_reason(line),
         "obstacles": enrollment.obstacles(line) if "exclude_form" in forms else [],

@@ -30,7 +30,9 @@ class Scene:
 def build() -> Scene:
     """One open center with work in every group of the worklist, a second center that the coordinator must not see."""
     world = worlds.build()
-    coordinator = people.create_user(username="wang", display_name="协调员甲", password=PASSWORD, language="zh-hans", is_demo=True, by=world.system)
+    coordinator = people.create_user(
+        username="wang", display_name="协调员甲", password=PASSWORD, language="zh-hans", is_demo=True, by=world.system
+    )
     worlds.join(world.study, coordinator, Role.COORDINATOR, world.own, world.system)
     scene = Scene(world, coordinator)
     scene.lines["unknown"] = line(scene, 6, answers={**answers(scene, 6), "histology_hcc": "unknown", "r0_resection": "unknown"})
@@ -42,7 +44,12 @@ def build() -> Scene:
     scene.lines["excluded"] = screening.exclude(screening=line(scene, 22), reason_code="consent_declined", by=coordinator)
     scene.people["new"] = enroll(scene, 18)
     scene.people["arrived"] = enroll(scene, 27, {Kind.SERIES_RECEIVED: 10})
-    scene.people["sealed"] = enroll(scene, 47, dict.fromkeys([Kind.SERIES_RECEIVED, Kind.PHASE_CONFIRMED], 11) | {Kind.REPORT_RECEIVED: 12, Kind.SLIDE_RECEIVED: 14, Kind.SEALED: 17, Kind.TREATMENT_STARTED: 40, Kind.VISIT_DONE: 33})
+    scene.people["sealed"] = enroll(
+        scene,
+        47,
+        dict.fromkeys([Kind.SERIES_RECEIVED, Kind.PHASE_CONFIRMED], 11)
+        | {Kind.REPORT_RECEIVED: 12, Kind.SLIDE_RECEIVED: 14, Kind.SEALED: 17, Kind.TREATMENT_STARTED: 40, Kind.VISIT_DONE: 33},
+    )
     return scene
 
 
@@ -55,7 +62,9 @@ def line(scene: Scene, days_ago: int, *, by: User | None = None, center: Center 
     """A line of the log for a patient operated on so many days ago."""
     surgery = scene.world.study.today() - timedelta(days=days_ago)
     given: dict[str, object] = {"age_at_surgery": 58, "sex": "M", "answers": answers(scene, days_ago), **facts}
-    return screening.screen(center=center or scene.world.own, surgery_date=surgery, by=by or scene.coordinator, on=surgery + timedelta(days=3), **given)  # type: ignore[arg-type]
+    return screening.screen(
+        center=center or scene.world.own, surgery_date=surgery, by=by or scene.coordinator, on=surgery + timedelta(days=3), **given
+    )  # type: ignore[arg-type]
 
 
 def sign(scene: Scene, patient: Screening, by: User | None = None) -> None:

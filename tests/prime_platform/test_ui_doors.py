@@ -1,0 +1,114 @@
+"""Signing in and out, and the languages and looks of the pages."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AccessRecord, User
+from studies.vocabulary import Role
+from tests.studies import world as worlds
+from tests.studies.world import World
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return worlds.build()
+
+
+def sign_in(client: Client, username: str, password: str = PASSWORD, **more: str) -> object:
+    return client.post(reverse("sign-in"), {"username": username, "password": password, **more})
+
+
+def test_wrong_name_and_wrong_password_answer_alike(world: World) -> None:
+    """Nobody can list the users at the door: same status, same page but for what was typed."""
+    known = sign_in(Client(), world.coordinator.username, "wrong")
+    unknown = sign_in(Client(), "x" * len(world.coordinator.username), "wrong")
+    pages = [answer.content.decode() for answer in (known, unknown)]  # type: ignore[attr-defined]
+    plain = [page.replace(name, "") for page, name in zip(pages, [world.coordinator.username, "x" * 16], strict=True)]
+    assert known.status_code == unknown.status_code == 400  # type: ignore[attr-defined]
+    assert [len(page) for page in plain][0] == pytest.approx(len(plain[1]), abs=16)
+    assert AccessRecord.objects.filter(kind="sign_in_failed", username="").count() == 2
+
+
+def test_sign_in_leads_to_the_page_asked_for_and_is_recorded(world: World) -> None:
+    """AU-01: a sign-in is a row of the record."""
+    client = Client()
+    answer = sign_in(client, world.coordinator.username, next=reverse("participants"))
+    assert answer["Location"] == reverse("participants")  # type: ignore[index]
+    assert AccessRecord.objects.filter(kind="sign_in", username=world.coordinator.username).count() == 1
+
+
+def test_sign_in_leads_nowhere_else(world: World) -> None:
+    """An address of another site is not followed."""
+    assert sign_in(Client(), world.coordinator.username, next="https://elsewhere.example/")["Location"] == "/"  # type: ignore[index]
+
+
+def test_sign_out_takes_a_form(world: World) -> None:
+    """A link or picture cannot sign anybody out."""
+    client = Client()
+    client.force_login(world.coordinator)
+    assert client.get(reverse("sign-out")).status_code == 405
+    assert client.post(reverse("sign-out")).status_code == 302
+    assert client.get(reverse("worklist")).status_code == 302
+    assert AccessRecord.objects.filter(kind="sign_out", username=world.coordinator.username).count() == 1
+
+
+def test_language_is_kept_with_the_person(world: World) -> None:
+    """Chosen once, found again in another browser."""
+    client = Client()
+    client.force_login(world.coordinator)
+    assert "工作清单" in client.get(reverse("worklist")).content.decode()
+    client.post(reverse("language"), {"language": "en", "next": reverse("worklist")})
+    elsewhere = Client()
+    elsewhere.force_login(User.objects.get(pk=world.coordinator.pk))
+    assert "Worklist" in elsewhere.get(reverse("worklist")).content.decode()
+
+
+def test_language_chosen_at_the_door_goes_in_with_the_person(world: World) -> None:
+    """Who reads the sign-in page in English reads the next page in English."""
+    client = Client()
+    client.post(reverse("language"), {"language": "en", "next": reverse("sign-in")})
+    assert "User name" in client.get(reverse("sign-in")).content.decode()
+    sign_in(client, world.coordinator.username)
+    assert "Worklist" in client.get(reverse("worklist")).content.decode()
+
+
+def test_colours_are_the_readers_choice_and_written_by_the_server(world: World) -> None:
+    """`data-theme` comes from a cookie; another value is not echoed."""
+    client = Client()
+    client.force_login(world.coordinator)
+    client.post(reverse("look"), {"theme": "dark"})
+    assert 'data-theme="dark"' in client.get(reverse("worklist")).content.decode()
+    client.cookies["theme"] = '"><script>'
+    assert 'data-theme="light"' in client.get(reverse("worklist")).content.decode()
+
+
+def test_people_of_the_demonstration_are_named_at_its_door_only(world: World, settings: object) -> None:
+    """A real installation lists nobody."""
+    settings.PRIME_DEMO = False  # type: ignore[attr-defined]
+    User_is_demo = world.coordinator.username  # noqa: N806
+    assert User_is_demo not in Client().get(reverse("sign-in")).content.decode()
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_lands_on_a_page(world: World, role: Role) -> None:
+    """Nobody signs in to an error."""
+    client = Client()
+    client.force_login(world.people[role])
+    assert client.get(reverse("home"), follow=True).status_code == 200
+
+
+def test_navigation_shows_what_a_role_may_open(world: World) -> None:
+    """Every place in the navigation of every role opens, and its count is the length of its list."""
+    for role, person in world.people.items():
+        client = Client()
+        client.force_login(person)
+        page = client.get(reverse("home"), follow=True)
+        for group in page.context["shell"]["nav"]:
+            for entry in group.entries:
+                opened = client.get(entry.url)
+                assert opened.status_code == 200, (role, entry.url)
+                if entry.count is not None:
+                    assert opened.context["total"] == entry.count
