@@ -59,7 +59,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both rows, what they rest on, and what was left out. Times are counted from the landmark, in the unit given."""
+    """Both rows, what they rest on, and what was left out. Times are counted from the landmark, in the unit given.
+
+    `without_overlap` patients are in a center or recommendation with one group only; their weight is 0. `failed` of the
+    `replicates` had no solution and are left out of the limits.
+    """
 
     landmark: float
     horizon: float
@@ -67,10 +71,10 @@ class Comparison:
     naive: Row
     adjusted: Row
     balance: tuple[Balance, ...]
+    without_overlap: int
     replicates: int
     failed: int
     seed: int
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -119,10 +123,20 @@ def compare_naive_and_adjusted(
     chosen = overlap(data.consistent, data.confounders, (data.center, data.recommended))
     point = _adjusted_point(data, chosen, horizon)
     repeats, failed = _bootstrap(data, horizon, seed, replicates, resample)
-    warnings = _warnings(data, chosen, failed, replicates)
     adjusted = _adjusted_row(data, chosen, point, repeats)
     known = balance(names, data.confounders, data.consistent, chosen.weight)
-    return Comparison(landmark_day, horizon, excluded, _naive_row(data, horizon), adjusted, known, replicates, failed, seed, warnings)
+    return Comparison(
+        landmark=landmark_day,
+        horizon=horizon,
+        excluded=excluded,
+        naive=_naive_row(data, horizon),
+        adjusted=adjusted,
+        balance=known,
+        without_overlap=int(chosen.outside.sum()),
+        replicates=replicates,
+        failed=failed,
+        seed=seed,
+    )
 
 
 def _prepared(frame: Columns, confounders: Sequence[str], day: float) -> tuple[list[str], _Data, tuple[Excluded, ...]]:
@@ -263,13 +277,3 @@ def _sizes(data: _Data) -> tuple[int, int]:
 
 def _events(data: _Data) -> tuple[int, int]:
     return int((data.event & data.consistent).sum()), int((data.event & ~data.consistent).sum())
-
-
-def _warnings(data: _Data, chosen: Overlap, failed: int, replicates: int) -> tuple[str, ...]:
-    found = []
-    if chosen.outside.any():
-        alone = int(chosen.outside.sum())
-        found.append(f"{alone} of {data.time.size} are in a center or recommendation with one group only; their weight is 0")
-    if failed:
-        found.append(f"{failed} of {replicates} bootstrap replicates had no solution and are left out")
-    return tuple(found)
