@@ -3,12 +3,11 @@
 These functions are steps of a larger write: the caller opened the transaction and `audit.act`, and asked for permission.
 """
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from django.db import models, transaction
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -38,33 +37,57 @@ def record(
     `ref` and `url_name` let a page link to the record it came from (never for `sealed`); `cancels` names the milestone that
     this one replaces. Raises ValidationError for a kind that does not fit its subject, NotAllowedNow when already cancelled.
     """
-    subject = _lock(participant, center)
+    now = _lock(participant, center)
     same = in_force().filter(participant=participant, center=center, kind=kind, on=on, ref_uuid=ref)
     if cancels is None and (known := same.first()):
         return known
-    milestone = Milestone(kind=kind, on=on, ref_uuid=ref, url_name=url_name, cancels=cancels, recorded_by=by, **subject)
+    milestone = Milestone(
+        participant=participant,
+        center=center,
+        kind=kind,
+        on=on,
+        ref_uuid=ref,
+        url_name=url_name,
+        cancels=cancels,
+        recorded_at=now,
+        recorded_by=by,
+    )
     return _save(milestone)
 
 
 @transaction.atomic
 def retract(*, milestone: Milestone, by: User) -> Milestone:
     """Take a milestone out of force without another in its place: it was entered in error."""
-    subject = _lock(milestone.participant, milestone.center)
-    return _save(Milestone(kind=milestone.kind, on=milestone.on, cancels=milestone, retraction=True, recorded_by=by, **subject))
+    now = _lock(milestone.participant, milestone.center)
+    retraction = Milestone(
+        participant=milestone.participant,
+        center=milestone.center,
+        kind=milestone.kind,
+        on=milestone.on,
+        cancels=milestone,
+        retraction=True,
+        recorded_at=now,
+        recorded_by=by,
+    )
+    return _save(retraction)
 
 
-def _lock(participant: Participant | None, center: Center | None) -> dict[str, models.Model]:
-    if participant is not None:
-        return {"participant": Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)}
-    if center is not None:
-        return {"center": Center.objects.select_for_update(no_key=True).get(pk=center.pk)}
-    raise ValueError("a milestone belongs to a participant or to a center")
+def _lock(participant: Participant | None, center: Center | None) -> datetime:
+    """Hold the subject's timeline until the transaction ends; return when that transaction began.
+
+    An advisory lock, because a login that may only add milestones may not lock rows; the transaction's time, so that a
+    batch of seals carries one time stamp (docs/blinding.md §3).
+    """
+    subject = f"participant/{participant.pk}" if participant is not None else f"center/{center.pk if center else None}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now() FROM pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"prime/milestones/{subject}"])
+        (began,) = cursor.fetchone()
+    return began
 
 
 def _save(milestone: Milestone) -> Milestone:
-    if milestone.cancels is not None and Milestone.objects.filter(Q(cancels=milestone.cancels)).exists():
+    if milestone.cancels is not None and Milestone.objects.filter(cancels=milestone.cancels).exists():
         raise NotAllowedNow(_("This entry of the timeline was replaced before. Reload the page to see its present state."))
-    milestone.recorded_at = timezone.now()
     milestone.full_clean()
     milestone.save()
     return milestone

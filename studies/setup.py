@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, ledger
@@ -151,7 +152,7 @@ def add_member(
     require_operator(by, Permission.MEMBER_MANAGE, study)
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     _check_conflict(user, role)
-    membership = Membership(study=study, user=user, role=role, center=center, since=since or study.today(), until=until)
+    membership = Membership(study=study, user=user, role=role, center=center, since=since or timezone.localdate(), until=until)
     return _save(membership, by=by, action="member.added")
 
 

@@ -43,6 +43,14 @@ def test_recorded_twice_it_stands_once(world: World, participant: Participant) -
     assert len(in_force(participant)) == 2
 
 
+def test_rows_of_one_transaction_carry_one_time(world: World, participant: Participant) -> None:
+    """blinding §3: a batch has one time stamp, so that no order within it can be read."""
+    other = worlds.enrolled(world)
+    with transaction.atomic(), audit.act(by=world.system, action="test"):
+        batch = [milestones.record(participant=who, kind=MilestoneKind.SEALED, on=DAY, by=world.system) for who in (participant, other)]
+    assert len({row.recorded_at for row in batch}) == 1
+
+
 def test_cancelled_row_gives_way_to_the_one_that_names_it(world: World, participant: Participant) -> None:
     first = record(participant, world.system)
     second = record(participant, world.system, on=date(2026, 4, 2), cancels=first)

@@ -13,7 +13,7 @@ from accounts.transitions import NotAllowedNow
 from studies import enrollment, setup
 from studies.models import Participant, Screening
 from tests.studies import world as worlds
-from tests.studies.world import ENROLLED, SURGERY
+from tests.studies.world import ENROLLED, SURGERY, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 50
@@ -21,6 +21,13 @@ AT_ONCE = 50
 
 class Injected(Exception):
     """A failure after the number was allotted."""
+
+
+def ready() -> World:
+    """The world with its coordinator already there, for no thread may be the one to make her."""
+    world = worlds.build()
+    assert world.coordinator.pk
+    return world
 
 
 def at_once(calls: list[Callable[[], object]], width: int = AT_ONCE) -> list[object]:
@@ -40,7 +47,7 @@ def at_once(calls: list[Callable[[], object]], width: int = AT_ONCE) -> list[obj
 
 def test_fifty_concurrent_screenings_with_rollbacks_number_without_gap() -> None:
     """EN-02: 50 callers, a third of them rolled back after their number was given; what stays is 1…n."""
-    world = worlds.build()
+    world = ready()
 
     def screen(fails: bool) -> None:
         with transaction.atomic():
@@ -57,7 +64,7 @@ def test_fifty_concurrent_screenings_with_rollbacks_number_without_gap() -> None
 
 def test_concurrent_clicks_on_one_patient_enrol_once_and_numbers_of_many_have_no_gap() -> None:
     """EN-02, EN-05: eight patients, each clicked three times at once: eight participants, sequence 1…8."""
-    world = worlds.build()
+    world = ready()
     lines = [worlds.consented(world) for _ in range(8)]
     calls = [lambda line=line: enrollment.enroll(screening=line, on=ENROLLED, by=world.coordinator) for line in lines * 3]  # type: ignore[misc]
     answers = at_once(calls)
@@ -66,7 +73,7 @@ def test_concurrent_clicks_on_one_patient_enrol_once_and_numbers_of_many_have_no
 
 
 def test_same_row_sent_at_once_is_screened_once() -> None:
-    world = worlds.build()
+    world = ready()
     made = at_once([lambda: worlds.screened(world, row_token="f" * 64)] * 6)
     assert len({line.pk for line in made if isinstance(line, Screening)}) == 1
     assert Screening.objects.count() == 1
@@ -75,7 +82,7 @@ def test_same_row_sent_at_once_is_screened_once() -> None:
 @pytest.mark.parametrize("closes", ["center", "study"])
 def test_closure_waits_for_a_running_enrolment_and_stops_the_next(closes: str) -> None:
     """EN-03: closure and enrolment are settled one after the other, whichever comes first."""
-    world = worlds.build()
+    world = ready()
     first, second = worlds.consented(world, signed_on=ENROLLED), worlds.consented(world, signed_on=ENROLLED)
     enrolled, closed = threading.Event(), threading.Event()
 
@@ -103,7 +110,7 @@ def test_closure_waits_for_a_running_enrolment_and_stops_the_next(closes: str) -
 
 def test_rolled_back_number_is_given_again() -> None:
     """EN-02: no database sequence stands behind the number."""
-    world = worlds.build()
+    world = ready()
     with pytest.raises(Injected), transaction.atomic():
         worlds.screened(world)
         raise Injected

@@ -27,6 +27,19 @@ ELIGIBLE = {
 """Answers that meet every criterion for a patient operated on at SURGERY."""
 
 
+class People(dict[Role, User]):
+    """One person per role, made when first asked for; center roles are held at `center`."""
+
+    def __init__(self, center: Center) -> None:
+        super().__init__()
+        self.center = center
+
+    def __missing__(self, role: Role) -> User:
+        self[role] = person(f"{role.value}-{self.center.study.code}")
+        join(self.center.study, self[role], role, self.center if role in CENTER_ROLES else None, User.objects.system())
+        return self[role]
+
+
 @dataclass
 class World:
     """A study in accrual with centers 01 and 02, and one person per role; center roles are held at center 01."""
@@ -34,7 +47,7 @@ class World:
     study: Study
     own: Center
     other: Center
-    people: dict[Role, User]
+    people: People
     system: User
 
     @property
@@ -57,10 +70,7 @@ def build(code: str = "DEMO", *, synthetic: bool = True) -> World:
     own, other = (open_center(study, center_code, system) for center_code in ("01", "02"))
     if synthetic:
         study = setup.advance_phase(study=study, to=Phase.ACCRUAL, by=system)
-    staff = {role: person(f"{role.value}-{code}") for role in Role}
-    for role, user in staff.items():
-        join(study, user, role, own if role in CENTER_ROLES else None, system)
-    return World(study, own, other, staff, system)
+    return World(study, own, other, People(own), system)
 
 
 def person(username: str) -> User:
