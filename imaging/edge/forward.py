@@ -13,7 +13,7 @@ from imaging.edge.exchange import Answer, Exchange, PlatformUnreachable
 from imaging.edge.home import Home
 
 log = logging.getLogger(__name__)
-SHORTEST, LONGEST = 1.0, 60.0
+SHORTEST, LONGEST = 0.5, 60.0
 
 
 class Forwarder:

@@ -19,6 +19,7 @@ from imaging.edge.spool import write_durably
 
 SOFTWARE = "prime-edge 0.1.0"
 RESERVE_BYTES = 2 * 2**30
+QUIET_SECONDS = 3
 _CENTER = re.compile(r"[0-9]{2}")
 
 
@@ -48,7 +49,7 @@ class Home:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """`center`, `gateway`, `approval` and `reserve_bytes` of `edge.json`; HomeFault where no edge was made."""
+        """`center`, `gateway`, `approval`, `reserve_bytes` and `quiet_seconds` of `edge.json`; HomeFault where no edge was made."""
         try:
             said: dict[str, Any] = json.loads((self.directory / "edge.json").read_bytes())
         except FileNotFoundError:
@@ -115,7 +116,7 @@ def make(directory: Path, *, center: str, platform: bytes, approval: str) -> dic
     public = keys.signing_public(gateway_key)
     gateway = envelope.gateway_id(center, public)
     described = {"v": 1, "center": center, "gateway": gateway, "public_key": keys.to_text(public), "software": SOFTWARE}
-    settings = {"center": center, "gateway": gateway, "approval": approval, "reserve_bytes": RESERVE_BYTES}
+    settings = {"center": center, "gateway": gateway, "approval": approval, "reserve_bytes": RESERVE_BYTES, "quiet_seconds": QUIET_SECONDS}
     _write(directory / "platform.json", platform)
     _write(directory / "gateway.json", json.dumps(described, indent=1, ensure_ascii=False).encode() + b"\n")
     _write(directory / "edge.json", json.dumps(settings, indent=1, ensure_ascii=False).encode() + b"\n")  # last: now it is an edge

@@ -22,14 +22,15 @@ class Intake:
     def __init__(self, home: Home, connection: sqlite3.Connection, sandbox: Sandbox) -> None:
         self.home, self.connection, self.sandbox = home, connection, sandbox
         self.center = home.settings["center"]
-        self.placed: set[str] = set()  # files that lie where their row says
 
     def step(self) -> int:
         """Settle every file of the spool that is not settled yet; return how many were new."""
         present = {path.name: path for path in self.home.spool.glob("*.dcm")}
-        self.placed &= present.keys()
+        if not present:
+            return 0
+        placed = {row[0] for row in self.connection.execute("SELECT name FROM object WHERE state IN ('waiting', 'packing', 'packed')")}
         new = 0
-        for path in sorted((present[name] for name in present.keys() - self.placed), key=_age):
+        for path in sorted((present[name] for name in present.keys() - placed), key=_age):
             if not self._settled(path):
                 self._take(path)
                 self._settled(path)
@@ -57,8 +58,6 @@ class Intake:
             path.rename(self.home.quarantine / path.name)
         elif row["state"] == "archived":
             path.unlink()
-        else:
-            self.placed.add(path.name)
         return True
 
 

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
+from pydicom import config
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import A_ASSOCIATE
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 SUCCESS, INVALID_INSTANCE, OUT_OF_ROOM, DISK_FAULT = 0x0000, 0x0117, 0xA700, 0xA701
 UID = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
+LONGEST_UID = 64
 UNKNOWN_CALLER, UNKNOWN_CALLED, LOCAL_LIMIT = (1, 1, 3), (1, 1, 7), (2, 3, 2)  # PS3.8 §9.3.4
 
 TRANSFER_SYNTAXES = [  # NW-03: neither deflated (a bomb) nor big endian
@@ -59,6 +61,7 @@ class Listener:
     def start(self, address: str, port: int) -> int:
         """Listen on `address` and `port` (0 = any free one) and return the port."""
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)  # it logs identifiers and tracebacks
+        config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE  # its warnings quote values
         _config.UNRESTRICTED_STORAGE_SERVICE = False
         ae = AE(ae_title=self.ae_title)
         ae.maximum_associations = MAXIMUM_ASSOCIATIONS
@@ -81,6 +84,7 @@ class Listener:
             (evt.EVT_ACCEPTED, self.on_accepted),
             (evt.EVT_REJECTED, self.on_rejected),
             (evt.EVT_CONN_CLOSE, self.on_closed),
+            (evt.EVT_DIMSE_RECV, self.on_message),
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
             (evt.EVT_C_STORE, self.on_store),
         ]
@@ -123,6 +127,14 @@ class Listener:
         if answers is not None:
             caller, called, address = _parties(event)
             self.history.add("ended", ip=address, calling=caller, called=called, answers=dict(answers))
+
+    def on_message(self, event: evt.Event) -> None:
+        """Cut a UID of more than 64 characters, on which pynetdicom would abort, to a malformed one that gets its answer."""
+        command = event.message.command_set
+        for name in ("AffectedSOPClassUID", "AffectedSOPInstanceUID"):
+            uid = str(command.get(name) or "")
+            if len(uid) > LONGEST_UID:
+                setattr(command, name, uid[: LONGEST_UID - 1] + "?")
 
     def on_store(self, event: evt.Event) -> int:
         """Make the received bytes durable in the spool; say success only after that."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from imaging.edge import intake, state
 
-QUIET_SECONDS = 3.0
 MAX_COUNT, MAX_BYTES = 2000, 2**30
 
 
@@ -23,7 +22,7 @@ class Batch:
     last: float = 0.0
 
 
-def batches(connection: sqlite3.Connection, *, now: float, quiet: float = QUIET_SECONDS) -> list[Batch]:
+def batches(connection: sqlite3.Connection, *, now: float, quiet: float) -> list[Batch]:
     """The batches that are due: the series was quiet for `quiet` seconds, or a package is full. `now` in seconds since 1970.
 
     An instance whose ids lead to two participants is put into quarantine here.

@@ -28,6 +28,7 @@ from imaging.edge.status import beat, status
 
 log = logging.getLogger(__name__)
 WORK_SECONDS, FAULT_SECONDS, HEARTBEAT_SECONDS = 0.25, 5.0, 10.0
+INTAKE_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Ports:
 class Edge:
     """One running edge. `run` returns after `stop` was called or SIGTERM or SIGINT came."""
 
-    def __init__(self, home: Home, ports: Ports, *, quiet: float = match.QUIET_SECONDS) -> None:
-        self.home, self.ports, self.quiet = home, ports, quiet
+    def __init__(self, home: Home, ports: Ports) -> None:
+        self.home, self.ports, self.quiet = home, ports, float(home.settings["quiet_seconds"])
         self.stopping = threading.Event()
         self.faults: dict[str, str] = {}
         self.spool = Spool(home.spool, reserve=int(home.settings["reserve_bytes"]))
@@ -90,7 +91,9 @@ class Edge:
         self._repeat("work", packer.resume, once=True)
 
         def step() -> float:
-            intake.step()
+            for _ in range(INTAKE_ROUNDS):  # what came while the last were read belongs to the same series
+                if not intake.step():
+                    break
             for batch in match.batches(connection, now=time.time(), quiet=self.quiet):
                 packer.pack(batch, at=datetime.now(UTC))
             return WORK_SECONDS

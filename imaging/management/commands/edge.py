@@ -1,5 +1,6 @@
 """`manage.py edge …`: the hospital edge. The work is done in `imaging.edge`, which knows nothing of Django."""
 
+import argparse
 import sys
 from typing import Any
 
@@ -16,4 +17,4 @@ class Command(BaseCommand):
         commands.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(commands.dispatch(commands.argparse.Namespace(**options)))
+        sys.exit(commands.dispatch(argparse.Namespace(**options)))
