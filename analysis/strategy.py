@@ -98,7 +98,7 @@ def actual(
     """
     recurred_on = outcomes.rfs.on if outcomes.rfs.reason == Reason.RECURRENCE else None
     counted = [course for course in courses if _may_count(course, surgery, recurred_on)]
-    strategy, reason = _given(counted, surgery, recurred_on, rule)
+    strategy, reason = _given(counted, surgery, rule)
     complete = verified and closed_on is not None and closed_on >= surgery + timedelta(rule.window_days)
     if not complete:
         reason = SiteReason.TREATMENT_INCOMPLETE
@@ -116,14 +116,14 @@ def _may_count(course: Course, surgery: date, recurred_on: date | None) -> bool:
     return recurred_on is None or course.start.earliest < recurred_on or (course.adjudicated and course.start.earliest == recurred_on)
 
 
-def _given(courses: Iterable[Course], surgery: date, recurred_on: date | None, rule: Rule) -> tuple[Strategy | None, SiteReason | None]:
+def _given(courses: Iterable[Course], surgery: date, rule: Rule) -> tuple[Strategy | None, SiteReason | None]:
+    """Who is compared has no recurrence up to the landmark, so none inside the window either: only the window decides here."""
     first, last = surgery + timedelta(1), surgery + timedelta(rule.window_days)
     tace = systemic = other = unsure = False
     for course in courses:
         if course.start.earliest > last:
             continue
-        late = recurred_on is not None and course.start.latest >= recurred_on and not course.adjudicated
-        unsure |= course.start.earliest < first or course.start.latest > last or late
+        unsure |= course.start.earliest < first or course.start.latest > last
         match _component(course, rule):
             case "tace":
                 tace = True

@@ -75,11 +75,13 @@ class Study:
     def anchor(self, day: int) -> None:
         self.anchors.append(chain.Anchor(self.rows[-1].index, self.rows[-1].head, at(day, 3)))
 
-    def seal(self, number: str, content: bytes, day: int, *, said: payload.Payload | None = None, tier: str = "1") -> chain.Row:
+    def seal(
+        self, number: str, content: bytes, day: int, *, said: payload.Payload | None = None, tier: str = "1", purpose: str = "confirmatory"
+    ) -> chain.Row:
         name = sha256(content).hexdigest()
         said = said or predict(ARTEFACT, content)
         model = said.provenance.model
-        associated = {"study": STUDY, "study_number": number, "tier": tier, "model": model, "snapshot": name, "purpose": "confirmatory"}
+        associated = {"study": STUDY, "study_number": number, "tier": tier, "model": model, "snapshot": name, "purpose": purpose}
         record = sealing.seal(said.encode(), associated, PUBLIC)
         row = self.append("seal", record.body, day)
         self.seals[row.index], self.snapshots[name] = record.envelope, content

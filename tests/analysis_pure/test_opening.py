@@ -380,3 +380,28 @@ def test_cut_with_an_unknown_strategy_is_refused():
     made.freeze([line("01-0001-01", "RADIATION")])
     with pytest.raises(BundleRefused, match="cut cannot be read"):
         opening_report.tags(open_(made.bundle()))
+
+
+def test_payload_of_another_snapshot_under_a_seal_is_named():
+    made = opened_study.study()
+    made.seal("01-0001-01", snapshot("1.0"), 10, said=predict(ARTEFACT, snapshot("1.1")))
+    made.anchor(11)
+    made.freeze([line("01-0001-01", "TACE")])
+    opened = open_(made.bundle())
+    assert opened.seals[0].fault == "the record names another model or snapshot than its seal"
+    assert opened.seals[0].payload is None
+
+
+def test_exploratory_seal_is_opened_and_never_makes_a_tag():
+    """PR-06."""
+    made = opened_study.study()
+    made.seal("01-0001-01", snapshot("1.0"), 10)
+    made.seal("01-0001-01", snapshot("0.1"), 10, tier="2", purpose="exploratory")
+    made.seal("01-0002-02", snapshot("1.0"), 10, purpose="exploratory")
+    made.anchor(11)
+    made.freeze([line("01-0001-01", "TACE"), line("01-0002-02", "TACE")])
+    opened = open_(made.bundle())
+    assert [seal.fault for seal in opened.seals] == ["", "", ""]
+    found = opening_report.tags(opened)
+    assert (found["01-0001-01"].state, found["01-0001-01"].tier) == ("CONSISTENT", 1)
+    assert found["01-0002-02"].reason == "NO_SEAL"

@@ -1,8 +1,13 @@
 """Seals: two custodians open them, one cannot, and nothing about them changes unseen (SL-01, SL-02, SL-05)."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +61,26 @@ def test_body_agrees_with_what_is_stored_and_holds_no_secret():
     assert sealing.faults(SEALED) == []
     assert set(SEALED.body) == {*sealing.ASSOCIATED, "suite", "ciphertext", "wraps", "payload"}
     assert b"TACE" not in canonical(SEALED.body) + SEALED.envelope.ciphertext
+
+
+def test_seal_has_the_written_layout():
+    """Formats "Seal", opened without the module: other info, another order of layers or another padding would not pass."""
+    bound = hashlib.sha256(canonical(ASSOCIATED)).digest()
+    for pair, wrap in SEALED.envelope.wraps.items():
+        info = b"prime/wrap/1\0" + bound + pair.encode()
+        key = wrap
+        for letter in pair:
+            secret = KEYS[letter]
+            lattice, curve = MLKEM768PrivateKey.from_seed_bytes(secret.lattice), X25519PrivateKey.from_private_bytes(secret.curve)
+            key = sealing_keys.SUITE.decrypt(key, hpke.MLKEM768X25519PrivateKey(lattice, curve), info)
+        locked = SEALED.envelope.ciphertext
+        content = AESGCM(key).decrypt(locked[:12], locked[12:], canonical(ASSOCIATED))
+        said = answer().encode()
+        assert content[32:] == said + bytes(16384 - len(said))
+        assert SEALED.body["payload"] == hashlib.sha256(b"prime/payload/1\0" + content[:32] + said).hexdigest()
+    joined = b"".join(SEALED.envelope.wraps[pair] for pair in ("AB", "AC", "BC"))
+    assert SEALED.body["wraps"] == hashlib.sha256(joined).hexdigest()
+    assert SEALED.body["ciphertext"] == hashlib.sha256(SEALED.envelope.ciphertext).hexdigest()
 
 
 def test_sealing_the_same_payload_twice_gives_different_commitments():
