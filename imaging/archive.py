@@ -6,7 +6,10 @@ Everything that touches a stored byte goes through this module, so that another 
 import hashlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -55,6 +58,20 @@ def put(source: Path, sha256: str) -> None:
         partial.unlink(missing_ok=True)
         raise
     _sync_directory(target.parent)
+
+
+@contextmanager
+def workplace(name: str) -> Iterator[Path]:
+    """A private directory for files on their way in, gone afterwards; what a killed worker left under `name` is removed first.
+
+    The caller holds the lock that makes it the only one who works under this name.
+    """
+    base = root() / ".incoming"
+    base.mkdir(mode=0o700, exist_ok=True)
+    for left in base.glob(f"{name}-*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=base) as directory:
+        yield Path(directory)
 
 
 def read(sha256: str) -> bytes:

@@ -1,6 +1,6 @@
 """What the worker finds out about a series once its instances are in: geometry, proposed phase, key slices. Found due by sweep.
 
-Work is done per examination under its row's lock, because the proposal looks at all its series. A series that changed meanwhile is left
+Work is done per examination under a lock, because the proposal looks at all its series. A series that changed meanwhile is left
 for the next sweep: what is written always belongs to the revision it was computed from.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 
 from accounts import audit
@@ -39,13 +39,20 @@ def _attempt(study_id: int) -> int:
 @transaction.atomic
 def assess_once(*, study_id: int) -> int:
     """Assess the unassessed series of one examination; 0 when another worker has it or nothing is due."""
-    study = ImagingStudy.objects.select_for_update(skip_locked=True).filter(pk=study_id).first()
-    if study is None:
+    if not _claimed(study_id):
         return 0
+    study = ImagingStudy.objects.get(pk=study_id)
     with audit.act(by=User.objects.system(), action="series.assessed"):
         assessed = sum(_assess(series) for series in study.series.exclude(assessed_revision=F("revision")))
         _propose_all(study)
     return assessed
+
+
+def _claimed(study_id: int) -> bool:
+    """Whether this transaction now is the only one to assess the examination (its row is append-only and cannot be locked itself)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('imaging.assess', %s))", [study_id])
+        return bool(cursor.fetchone()[0])
 
 
 def _assess(series: Series) -> int:

@@ -5,6 +5,7 @@ A gateway sees its own packages only; another's do not exist for it. The body of
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -23,6 +24,8 @@ from imaging.edge.package import MAX_PACKAGE_BYTES, PackageRefused, read_id
 from imaging.models import Gateway, Package
 
 MOST_HEARTBEAT_BYTES = 16_384
+_CODE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _NOTHING = hashlib.sha256(b"").hexdigest()
 View = Callable[..., HttpResponse]
 
@@ -72,7 +75,7 @@ def receipt(request: HttpRequest, digest: str) -> HttpResponse:
     gateway = gateways.claimed(request)
     gateways.prove(request, gateway, _NOTHING, timezone.now())
     own = Package.objects.filter(digest=digest, gateway=gateway).first()
-    body = receipts.latest(own) if own else None
+    body = receipts.latest(own) if own and not _lost(own) else None  # after 404 the edge sends the package again
     if body is None:
         raise Answer(HTTPStatus.NOT_FOUND, "This gateway has sent no such package.")
     return JsonResponse(body)
@@ -81,7 +84,7 @@ def receipt(request: HttpRequest, digest: str) -> HttpResponse:
 @_answering
 @require_POST
 def heartbeat(request: HttpRequest) -> HttpResponse:
-    """Note that an edge is alive, with the counts it reports: a flat JSON object of names and whole numbers."""
+    """Note that an edge is alive, with the counts it reports; texts are not kept."""
     gateway = gateways.claimed(request)
     body = request.read(MOST_HEARTBEAT_BYTES + 1)
     gateways.prove(request, gateway, hashlib.sha256(body).hexdigest(), timezone.now())
@@ -137,11 +140,20 @@ def _store(received: Package, size: int) -> Package:
     return stored
 
 
-def _counts(body: bytes) -> dict[str, int | str]:
+def _counts(body: bytes) -> dict[str, Any]:
+    """What may be kept of a heartbeat: numbers and instants under codes, and groups of numbers."""
     try:
         said = json.loads(body) if len(body) <= MOST_HEARTBEAT_BYTES else None
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise Answer(HTTPStatus.BAD_REQUEST, "A heartbeat is a small JSON object.")
-    return {name[:40]: value for name, value in said.items() if type(value) is int}
+    groups = {name: _numbers(value) for name, value in said.items() if isinstance(value, dict) and _CODE.fullmatch(name)}
+    instants = {
+        name: value for name, value in said.items() if isinstance(value, str) and _INSTANT.fullmatch(value) and _CODE.fullmatch(name)
+    }
+    return _numbers(said) | groups | instants
+
+
+def _numbers(said: dict[str, Any]) -> dict[str, int]:
+    return {name: value for name, value in said.items() if type(value) is int and _CODE.fullmatch(name)}

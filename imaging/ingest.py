@@ -5,11 +5,7 @@ done before the commit shows: bytes under their hash belong to nobody until a ro
 """
 
 import logging
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -91,24 +87,13 @@ def open_once(*, package_id: int) -> bool:
 
 def _settle(package: Package) -> None:
     try:
-        with _workplace(package) as directory:
+        with archive.workplace(package.digest) as directory:  # the row's lock is ours
             examined = _examine(package, directory)
             for sha256, path in examined.opened.objects.items():
                 archive.put(path, sha256)
             _file(package, examined)
     except (Refused, PackageRefused, parsing.Unparseable) as refusal:
         _refuse(package, Refused.of(refusal))
-
-
-@contextmanager
-def _workplace(package: Package) -> Iterator[Path]:
-    """A private directory for plaintext; what a killed worker left of this package is removed first (the row's lock is ours)."""
-    base = archive.root() / ".incoming"
-    base.mkdir(mode=0o700, exist_ok=True)
-    for left in base.glob(f"{package.digest}-*"):
-        shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=f"{package.digest}-", dir=base) as directory:
-        yield Path(directory)
 
 
 def _examine(package: Package, directory: Path) -> Examined:
@@ -191,8 +176,3 @@ def _tidy() -> None:
         inbox.remove(digest)
     for part in inbox.parts_older_than(ABANDONED, time.time()):
         part.unlink(missing_ok=True)
-
-
-def waiting(center_ids: Sequence[int]) -> int:
-    """How many packages of these centers have come and are not yet opened."""
-    return Package.objects.filter(gateway__center__in=center_ids, state=Package.State.STORED).count()

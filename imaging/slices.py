@@ -1,10 +1,8 @@
 """Key slices: a few evenly spaced slices of a series, drawn once by the worker into PNG files that the web only hands out."""
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from imaging import archive, parsing
 from imaging.geometry import Geometry, sides
@@ -35,9 +33,9 @@ def draw(series: Series, geometry: Geometry, instances: Sequence[Instance]) -> N
     chosen = _chosen(geometry, instances)
     for one in chosen:
         archive.read(one.instance.object.sha256)  # only verified bytes are decoded
-    with tempfile.TemporaryDirectory(prefix="slices-", dir=_drawing_room()) as directory:
+    with archive.workplace(f"slices-{series.pk}") as directory:
         files = [(archive.locate(one.instance.object.sha256), one.frame) for one in chosen]
-        for index, (one, drawings) in enumerate(zip(chosen, parsing.draw(files, Path(directory)), strict=True)):
+        for index, (one, drawings) in enumerate(zip(chosen, parsing.draw(files, directory), strict=True)):
             for drawing in drawings:
                 _keep(series, index, one, drawing)
 
@@ -45,12 +43,6 @@ def draw(series: Series, geometry: Geometry, instances: Sequence[Instance]) -> N
 def key(instance: Instance, frame: int) -> str:
     """The name of one slice in `geometry`: instance and frame."""
     return f"{instance.pk:020d}:{frame:05d}"
-
-
-def _drawing_room() -> Path:
-    path = archive.root() / ".incoming"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
 
 
 def _chosen(geometry: Geometry, instances: Sequence[Instance]) -> list[Chosen]:

@@ -303,6 +303,7 @@ def test_lost_ciphertext_can_be_sent_again(world: World, participant: Participan
     world.put(sealed)
     inbox.locate(sealed[0]).unlink()
     assert ingest.sweep() == 0
+    assert world.send("GET", envelope.RECEIPT_PATH.format(id=sealed[0])).status_code == 404
     world.put(sealed)
     Package.objects.update(due_at=timezone.now())
     assert ingest.sweep() == 1
@@ -310,10 +311,15 @@ def test_lost_ciphertext_can_be_sent_again(world: World, participant: Participan
 
 def test_heartbeat_keeps_counts_and_nothing_else(world: World) -> None:
     """SE-07: whatever else an edge says is not stored."""
-    body = b'{"spool": 3, "quarantine": 1, "last_patient": "Zhang San", "disk_free": 1000}'
+    body = (
+        b'{"spool": 3, "quarantine": {"no_link": 2, "Zhang San": 1}, "last_patient": "Zhang San", "Zhang San": 4,'
+        b' "last_received": "2026-03-02T08:15:30Z"}'
+    )
     assert world.send("POST", envelope.HEARTBEAT_PATH, body).status_code == 204
     said = Heartbeat.objects.get(name="edge:01").detail
-    assert said == {"gateway": world.gateways["01"].code, "spool": 3, "quarantine": 1, "disk_free": 1000}
+    assert said == {
+        "gateway": world.gateways["01"].code, "spool": 3, "quarantine": {"no_link": 2}, "last_received": "2026-03-02T08:15:30Z",
+    }  # fmt: skip
 
 
 # Bytes at rest
