@@ -16,10 +16,10 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import pywt  # type: ignore[import-untyped]
+import pywt
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from radiomics import featureextractor, imageoperations  # type: ignore[import-untyped]
+from radiomics import featureextractor, imageoperations
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from imaging.radiomics_profile import Profile

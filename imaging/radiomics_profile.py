@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
-import pywt  # type: ignore[import-untyped]
+import jsonschema
+import pywt
 import yaml
 
 from accounts.canonical import digest, number

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped] # ships no types
+import jsonschema # ships no types
 import yaml
 
 from accounts.canonical import digest

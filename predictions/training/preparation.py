@@ -28,7 +28,7 @@ class Preparation:
         places = [features.index(name) for name in self.features]
         chosen = x[:, places]
         filled = np.where(np.isnan(chosen), np.array(self.median), chosen)
-        return (filled - np.array(self.mean)) / np.array(self.sd)
+        return np.asarray((filled - np.array(self.mean)) / np.array(self.sd))
 
 
 def fit(features: tuple[str, ...], x: Floats) -> Preparation:

@@ -92,4 +92,4 @@ def _numbers(frame: pd.DataFrame, features: tuple[str, ...]) -> Floats:
     for name in features:
         if not pd.api.types.is_numeric_dtype(frame[name]):
             raise TableRefused(f"feature {name} holds text; code it as numbers")
-    return frame[list(features)].to_numpy(np.float64)
+    return np.asarray(frame[list(features)].to_numpy(np.float64))
