@@ -16,7 +16,7 @@ from studies import protocol as protocols
 from studies.access import Permission, require_operator
 from studies.models import Center, Membership, Study
 from studies.screening import lock
-from studies.vocabulary import ACTING_ROLES, KNOWING_ROLES, MilestoneKind, Phase
+from studies.vocabulary import ACTING_ROLES, KNOWING_ROLES, MilestoneKind, Phase, Role
 
 
 @transaction.atomic
@@ -171,7 +171,7 @@ def _check_conflict(user: User, role: str) -> None:
         raise ValidationError(
             _("%(user)s holds or held the role “%(held)s”, which excludes “%(role)s”: choose another person."),
             code="roles_in_conflict",
-            params={"user": user, "held": held, "role": role},
+            params={"user": user, "held": Role(held).label, "role": Role(role).label},
         )
 
 
