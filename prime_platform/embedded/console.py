@@ -29,19 +29,34 @@ class Console:
     def pump(self, timeout: float) -> None:
         """Pass on what has come, or wait up to `timeout` seconds for something."""
         for key, _ in self._selector.select(timeout):
-            try:
-                data = os.read(key.fd, READ)
-            except BlockingIOError:
-                continue
-            lines = (self._rest.pop(key.fd, b"") + data).split(b"\n")
-            if data:
-                self._rest[key.fd] = lines.pop()
-            else:
+            if self._read(key) == b"":
                 self._selector.unregister(key.fileobj)
-                key.fileobj.close()  # type: ignore[union-attr]
-            for line in lines:
-                if line or data:
-                    self._pass_on(key.data, line)
+
+    def finish(self, process: subprocess.Popen[bytes]) -> None:
+        """Pass on the last words of a process that has ended, and let go of its pipe."""
+        if process.stdout is None or process.stdout.closed:
+            return
+        key = self._selector.get_map().get(process.stdout)
+        if key is not None:
+            while self._read(key):
+                pass
+            self._selector.unregister(process.stdout)
+        process.stdout.close()
+
+    def _read(self, key: selectors.SelectorKey) -> bytes | None:
+        """Take one piece from a pipe and pass on its whole lines; None when it has nothing now, b"" when it is closed."""
+        try:
+            data = os.read(key.fd, READ)
+        except BlockingIOError:
+            return None
+        *lines, rest = (self._rest.pop(key.fd, b"") + data).split(b"\n")
+        if rest and data:
+            self._rest[key.fd] = rest
+        elif rest:
+            lines.append(rest)
+        for line in lines:
+            self._pass_on(key.data, line)
+        return data
 
     def say(self, text: str, name: str = "up") -> None:
         """Write our own words, line by line."""

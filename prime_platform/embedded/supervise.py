@@ -82,9 +82,9 @@ class Supervisor:
         try:
             while not _ended(process):
                 self.console.pump(0.1)
-            self.console.pump(0)
         finally:
             _bury(process)
+            self.console.finish(process)
         return process.returncode
 
     def add(self, child: Child) -> None:
@@ -105,6 +105,7 @@ class Supervisor:
         for child in self.children:
             if child.process is not None and _ended(child.process):
                 status = _bury(child.process)
+                self.console.finish(child.process)
                 child.died(now)
                 if child.once and status == 0:
                     child.due = math.inf
@@ -140,8 +141,8 @@ class Supervisor:
         for child in children:
             if child.process is not None:
                 _bury(child.process)
+                self.console.finish(child.process)
                 child.process = None
-        self.console.pump(0)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
