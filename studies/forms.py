@@ -162,7 +162,7 @@ class AmendForm(AnswersForm):
 class ReasonForm(PageForm):
     """Why something is taken back."""
 
-    reason = forms.CharField(max_length=200, label=gettext_lazy("Why"))
+    reason = forms.CharField(max_length=200, label=gettext_lazy("Why it is taken back"))
 
 
 class ConsentForm(PageForm):
@@ -189,7 +189,7 @@ class ConsentForm(PageForm):
 class ExcludeForm(PageForm):
     """Why a screened patient is not enrolled; the reasons are the protocol's."""
 
-    reason_code = forms.ChoiceField(label=gettext_lazy("Reason"))
+    reason_code = forms.ChoiceField(label=gettext_lazy("Reason not to enrol"))
 
     def __init__(self, *args: Any, protocol: Protocol, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

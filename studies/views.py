@@ -255,6 +255,6 @@ def _forms(request: HttpRequest, line: Screening) -> dict[str, PageForm]:
         forms["exclude_form"] = ExcludeForm(protocol=protocol)
     if line.status == ScreeningStatus.EXCLUDED and may_screen:
         forms["reinstate_form"] = ReasonForm()
-    if not hasattr(line, "consent") and access.may(request.user, Permission.CONSENT_RECORD, line.center):
+    if line.status == ScreeningStatus.SCREENED and not hasattr(line, "consent") and access.may(request.user, Permission.CONSENT_RECORD, line.center):
         forms["consent_form"] = ConsentForm()
     return forms

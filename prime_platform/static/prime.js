@@ -23,9 +23,10 @@
     event.preventDefault();
     option.checked = true;
     option.dispatchEvent(new Event("change", { bubbles: true }));
-    const groups = [...document.querySelectorAll("[data-choices]")];
-    const following = groups[groups.indexOf(group) + 1];
-    (following?.querySelector("input:checked, input") ?? option).focus();
+    const fields = [...option.form.querySelectorAll("input:not([type=hidden]), select, textarea, button")];
+    const next = fields.slice(fields.indexOf(option) + 1).find((field) => !group.contains(field));
+    const following = next?.closest("[data-choices]");
+    (following?.querySelector("input:checked") ?? next ?? option).focus();
   }
 
   document.addEventListener("keydown", (event) => {

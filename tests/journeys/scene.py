@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -15,6 +16,18 @@ from tests.studies.world import World
 
 PASSWORD = "correct horse battery"
 Kind = MilestoneKind
+
+
+SEALED = {
+    Kind.SERIES_RECEIVED: 11,
+    Kind.PHASE_CONFIRMED: 11,
+    Kind.REPORT_RECEIVED: 12,
+    Kind.SLIDE_RECEIVED: 14,
+    Kind.SEALED: 17,
+    Kind.VISIT_DONE: 33,
+    Kind.TREATMENT_STARTED: 40,
+}
+"""What happened to a participant whose prediction was sealed in time, by day after surgery."""
 
 
 @dataclass
@@ -44,12 +57,7 @@ def build() -> Scene:
     scene.lines["excluded"] = screening.exclude(screening=line(scene, 22), reason_code="consent_declined", by=coordinator)
     scene.people["new"] = enroll(scene, 18)
     scene.people["arrived"] = enroll(scene, 27, {Kind.SERIES_RECEIVED: 10})
-    scene.people["sealed"] = enroll(
-        scene,
-        47,
-        dict.fromkeys([Kind.SERIES_RECEIVED, Kind.PHASE_CONFIRMED], 11)
-        | {Kind.REPORT_RECEIVED: 12, Kind.SLIDE_RECEIVED: 14, Kind.SEALED: 17, Kind.TREATMENT_STARTED: 40, Kind.VISIT_DONE: 33},
-    )
+    scene.people["sealed"] = enroll(scene, 47, SEALED)
     return scene
 
 
@@ -61,10 +69,14 @@ def answers(scene: Scene, days_ago: int) -> dict[str, str]:
 def line(scene: Scene, days_ago: int, *, by: User | None = None, center: Center | None = None, **facts: object) -> Screening:
     """A line of the log for a patient operated on so many days ago."""
     surgery = scene.world.study.today() - timedelta(days=days_ago)
-    given: dict[str, object] = {"age_at_surgery": 58, "sex": "M", "answers": answers(scene, days_ago), **facts}
-    return screening.screen(
-        center=center or scene.world.own, surgery_date=surgery, by=by or scene.coordinator, on=surgery + timedelta(days=3), **given
-    )  # type: ignore[arg-type]
+    given: dict[str, Any] = {
+        "age_at_surgery": 58,
+        "sex": "M",
+        "answers": answers(scene, days_ago),
+        "on": surgery + timedelta(days=3),
+        **facts,
+    }
+    return screening.screen(center=center or scene.world.own, surgery_date=surgery, by=by or scene.coordinator, **given)
 
 
 def sign(scene: Scene, patient: Screening, by: User | None = None) -> None:
