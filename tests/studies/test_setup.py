@@ -96,6 +96,25 @@ def test_study_follows_the_version_it_adopted_and_refuses_an_edited_file(world: 
     assert adopted.protocol.id == "hcc_adjuvant"
 
 
+def test_amended_criterion_judges_who_comes_next_and_nobody_who_is_in(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EL-01: an edit is a new version; who is enrolled keeps verdict, version and criterion version."""
+    original = (protocol.FOLDER / "hcc_adjuvant.yaml").read_text(encoding="utf-8")
+    amended = original.replace('version: "1.0"', 'version: "1.10"').replace("high: 75", "high: 50")
+    older = original.replace('version: "1.0"', 'version: "1.9"')
+    for name, text in (("a.yaml", original), ("b.yaml", amended), ("c.yaml", older)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    participant = worlds.enrolled(world)
+    monkeypatch.setattr(protocol, "FOLDER", tmp_path)
+    assert protocol.load("hcc_adjuvant").version == "1.10"
+    setup.adopt_protocol(study=world.study, version="1.10", reason="amendment 1", by=world.system)
+    assert worlds.screened(world).eligibility["verdict"] == "fail"
+    fresh = Participant.objects.get(pk=participant.pk)
+    assert (fresh.eligibility["verdict"], fresh.eligibility["protocol"]["version"]) == ("pass", "1.0")
+    assert fresh.screening.eligibility["protocol"]["version"] == "1.0"
+
+
 def test_center_opens_with_a_valid_approval_only_and_once(world: World) -> None:
     """EN-03: the gate's document and the opening are on the center's timeline."""
     center = setup.add_center(study=world.study, code="07", name_zh="七", name_en="Seven", by=world.system)
