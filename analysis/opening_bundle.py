@@ -79,25 +79,31 @@ def pack(bundle: Bundle) -> bytes:
 
 
 def unpack(data: bytes) -> Bundle:
-    """The bundle in a tar file. Raises BundleRefused for anything else; what it says is not yet checked."""
+    """The bundle in a tar file. Raises BundleRefused for any byte that `pack` would not write; what it says is not yet checked."""
     try:
-        members = _members(data)
-        half = json.loads(members.get("half.json", b"{}"))
-        if not isinstance(half, dict):
-            raise ValueError("half.json is no object")
-        return Bundle(
-            json.loads(members["request.json"]),
-            dict(_folder(members, "approvals", ".sig")),
-            _rows(members["ledger.public"], members["ledger.restricted"]),
-            tuple(Anchor.decode(content) for _, content in _folder(members, "anchors", ".json")),
-            {int(name): _read_envelope(json.loads(content)) for name, content in _folder(members, "seals", ".json")},
-            dict(_folder(members, "snapshots", "")),
-            {name: _read_envelope(each) for name, each in json.loads(members["artefact.enc"]).items()},
-            _read_envelope(json.loads(members["cut/cut.enc"])),
-            half,
-        )
+        bundle = _read(_members(data))
     except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleRefused([f"this is no opening bundle: {error!r}"]) from None
+    if pack(bundle) != data:
+        raise BundleRefused(["this is no opening bundle as the platform writes it: a byte was changed or added"])
+    return bundle
+
+
+def _read(members: dict[str, bytes]) -> Bundle:
+    half = json.loads(members.get("half.json", b"{}"))
+    if not isinstance(half, dict):
+        raise ValueError("half.json is no object")
+    return Bundle(
+        json.loads(members["request.json"]),
+        dict(_folder(members, "approvals", ".sig")),
+        _rows(members["ledger.public"], members["ledger.restricted"]),
+        tuple(Anchor.decode(content) for _, content in _folder(members, "anchors", ".json")),
+        {int(name): _read_envelope(json.loads(content)) for name, content in _folder(members, "seals", ".json")},
+        dict(_folder(members, "snapshots", "")),
+        {name: _read_envelope(each) for name, each in json.loads(members["artefact.enc"]).items()},
+        _read_envelope(json.loads(members["cut/cut.enc"])),
+        half,
+    )
 
 
 def _members(data: bytes) -> dict[str, bytes]:

@@ -13,10 +13,10 @@ from followup.partial_date import PartialDate
 class Finding(StrEnum):
     """What an assessment of the disease found."""
 
-    FREE = "disease_free"
-    SUSPICIOUS = "suspicious"
+    FREE = "free"
+    SUSPECTED = "suspected"
     RECURRENCE = "recurrence"
-    NOT_ASSESSABLE = "not_assessable"
+    NOT_EVALUABLE = "not_evaluable"
 
 
 @dataclass(frozen=True, slots=True)

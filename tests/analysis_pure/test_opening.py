@@ -405,3 +405,15 @@ def test_exploratory_seal_is_opened_and_never_makes_a_tag():
     found = opening_report.tags(opened)
     assert (found["01-0001-01"].state, found["01-0001-01"].tier) == ("CONSISTENT", 1)
     assert found["01-0002-02"].reason == "NO_SEAL"
+
+
+def test_no_byte_of_a_seal_or_of_the_ledger_may_differ():
+    """A sweep over the file: whatever is changed is refused, and never by another exception; the layers of the pair that is not
+    asked, of cut and artefact, are the only bytes without a hash on the ledger."""
+    data = sealed_study().bundle()
+    free = [data.index(b"artefact.enc"), data.index(b"ledger.public")]
+    for place in range(0, len(data), 499):
+        if not free[0] < place < free[1]:
+            refused(flip(data, place))
+    for length in range(0, len(data), 9973):
+        refused(data[:length])

@@ -44,7 +44,7 @@ def test_suspicion_at_month_6_confirmed_at_month_9_is_a_recurrence_at_month_6():
 
 
 def test_suspicion_never_confirmed_is_no_event():
-    found = outcomes(assessments=(free(91), Assessment(day(183), True, Finding.SUSPICIOUS)), recurrences=(Recurrence(exact(183)),))
+    found = outcomes(assessments=(free(91), Assessment(day(183), True, Finding.SUSPECTED)), recurrences=(Recurrence(exact(183)),))
     assert said(found.rfs) == (91, Reason.LAST_ADEQUATE_ASSESSMENT)
 
 
@@ -57,7 +57,7 @@ def test_contact_after_the_last_imaging_moves_survival_and_not_recurrence_free_s
 
 def test_inadequate_or_unclear_assessment_does_not_carry_disease_freedom():
     """EP-03."""
-    unclear = Assessment(day(300), True, Finding.NOT_ASSESSABLE)
+    unclear = Assessment(day(300), True, Finding.NOT_EVALUABLE)
     found = outcomes(assessments=(free(91), free(200, adequate=False), unclear))
     assert said(found.rfs) == (91, Reason.LAST_ADEQUATE_ASSESSMENT)
     assert said(found.os) == (300, Reason.LAST_KNOWN_ALIVE)
