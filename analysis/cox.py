@@ -15,8 +15,10 @@ from analysis.survival_times import Bools, Floats, Ints, codes
 
 Ties = Literal["efron", "breslow"]
 
-_MOST_STEPS = 30
+_MOST_STEPS = 60
 _SMALL_STEP = 1e-8  # in standard deviations of a covariate; Newton squares it, so one step later rounding is all that is left
+_LONGEST_STEP = 6.0  # in the log hazard between two rows; near the maximum no step is that long
+_STRIDE, _NO_GAIN = 0.1, 1e-11  # the linear predictor still moves though the likelihood does not rise: separation
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,14 @@ class CoxFit:
 
     @property
     def hazard_ratio(self) -> Floats:
-        return np.exp(self.coef)
+        with np.errstate(over="ignore"):
+            return np.exp(self.coef)
 
     def hazard_ratio_interval(self, level: float = 0.95) -> Floats:
         """Wald limits of the hazard ratios, shape (p, 2)."""
         spread = float(ndtri(0.5 + level / 2)) * self.quoted_error
-        return np.exp(np.column_stack((self.coef - spread, self.coef + spread)))
+        with np.errstate(over="ignore"):
+            return np.exp(np.column_stack((self.coef - spread, self.coef + spread)))
 
     @property
     def p(self) -> Floats:
@@ -119,7 +123,7 @@ def cox(
     inverse = _inverse(null.information, names)
     score = float(null.gradient @ inverse @ null.gradient)
     beta, state, steps, infinite = _climb(sets, null, names)
-    covariance = _covariance(state, infinite)
+    covariance = _covariance(state, infinite, names)
     robustly = None
     if robust or weights is not None or cluster is not None:
         robustly = sandwich(sets, state, covariance, None if cluster is None else codes(cluster, columns.shape[0], "the cluster"))
@@ -171,19 +175,22 @@ def sandwich(sets: RiskSets, state: State, covariance: Floats, cluster: Ints | N
 
 
 def _climb(sets: RiskSets, state: State, names: tuple[str, ...]) -> tuple[Floats, State, int, Bools]:
-    """Newton's steps from 0, halved while they lead down; a term that still strides at the end has no finite maximum."""
-    beta = np.zeros(len(names))
-    step: Floats = np.full(len(names), np.inf)
+    """Newton's steps from 0; a term still striding when the likelihood no longer rises has no finite maximum."""
+    beta, step = np.zeros(len(names)), np.zeros(len(names))
     for steps in range(1, _MOST_STEPS + 1):
         try:
             step = np.asarray(np.linalg.solve(state.information, state.gradient), dtype=np.float64)
         except np.linalg.LinAlgError:
-            return beta, state, steps, np.abs(step) > _SMALL_STEP
-        step, state = _uphill(sets, beta, step, state)
-        beta = beta + step
+            break
+        reach = float(np.ptp(sets.x @ step))
+        before = state.loglik
+        taken, state = _uphill(sets, beta, step * min(1.0, _LONGEST_STEP / max(reach, 1e-300)), state)
+        beta = beta + taken
         if np.abs(step).max() < _SMALL_STEP:
             return beta, state, steps, np.zeros(len(names), dtype=bool)
-    return beta, state, _MOST_STEPS, np.abs(step) > _SMALL_STEP
+        if reach > _STRIDE and state.loglik - before < _NO_GAIN * (1 + abs(before)):
+            break
+    return beta, state, steps, np.abs(step) >= 1e-3 * np.abs(step).max()
 
 
 def _uphill(sets: RiskSets, beta: Floats, step: Floats, state: State) -> tuple[Floats, State]:
@@ -197,11 +204,13 @@ def _uphill(sets: RiskSets, beta: Floats, step: Floats, state: State) -> tuple[F
     return step, following
 
 
-def _covariance(state: State, infinite: Bools) -> Floats:
+def _covariance(state: State, infinite: Bools, names: tuple[str, ...]) -> Floats:
     """The inverse information; rows of terms without a finite maximum are left out of it and come back as 0."""
     finite = np.flatnonzero(~infinite)
     covariance = np.zeros_like(state.information)
-    covariance[np.ix_(finite, finite)] = np.linalg.inv(state.information[np.ix_(finite, finite)])
+    if finite.size:
+        block = np.ix_(finite, finite)
+        covariance[block] = _inverse(state.information[block], tuple(names[i] for i in finite), 1e-14)
     return covariance
 
 
@@ -221,10 +230,10 @@ def _refuse_constant(scale: Floats, center: Floats, names: tuple[str, ...]) -> N
         raise ValueError(f"{names[i]} is the same in every row")
 
 
-def _inverse(information: Floats, names: tuple[str, ...]) -> Floats:
-    """Invert the information at β = 0, where only collinearity can make it singular."""
+def _inverse(information: Floats, names: tuple[str, ...], least: float = 1e-10) -> Floats:
+    """Invert the information, singular only through collinearity. Raises ValueError with the terms that cause it."""
     values, vectors = np.linalg.eigh(information)
-    if values[0] <= 1e-10 * values[-1]:
+    if values[0] <= least * values[-1]:
         guilty = ", ".join(names[i] for i in np.flatnonzero(np.abs(vectors[:, 0]) > 0.1))
         raise ValueError(f"{guilty} cannot be told apart at the events: constant within strata, or a combination of each other")
     return np.asarray((vectors / values) @ vectors.T)

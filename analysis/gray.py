@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.competing import causes
-from analysis.logrank import chi_square_tail
+from analysis.logrank import chi_square_tail, quadratic_form
 from analysis.survival_times import Floats, codes
 
 
@@ -52,10 +52,8 @@ def gray_test(time: ArrayLike, cause: ArrayLike, group: ArrayLike, of: int = 1) 
         _advance(sums, at_risk[:, j], wanted[:, j], other[:, j])
     variance = sums.variance + (sums.drift * sums.spread) @ sums.drift.T + sums.drift @ sums.mixed.T + sums.mixed @ sums.drift.T
     kept = slice(0, k - 1)
-    if wanted.sum() == 0:
-        return GrayTest(of, float("nan"), 0, float("nan"))
-    statistic = float(sums.score[kept] @ np.linalg.solve(variance[kept, kept], sums.score[kept]))
-    return GrayTest(of, statistic, k - 1, chi_square_tail(statistic, k - 1))
+    statistic, df = quadratic_form(sums.score[kept], variance[kept, kept])
+    return GrayTest(of, statistic, df, chi_square_tail(statistic, df))
 
 
 def _advance(sums: _Groups, n: Floats, wanted: Floats, other: Floats) -> None:
@@ -70,11 +68,13 @@ def _advance(sums: _Groups, n: Floats, wanted: Floats, other: Floats) -> None:
     total = scaled.sum()
     pooled = sums.pooled + events / total
     weight = np.diag(scaled) - np.outer(scaled, scaled) / total
-    sums.drift += weight * events / (total * (1 - sums.pooled))
-    sums.score += np.where(there, wanted - events * subdistribution / subdistribution.sum(), 0.0)
+    if subdistribution.any() and sums.pooled < 1:
+        sums.drift += weight * events / (total * (1 - sums.pooled))
+        sums.score += np.where(there, wanted - events * subdistribution / subdistribution.sum(), 0.0)
     if events > 0:
         fall = np.where(after > 0, 1 - (1 - pooled) / np.where(after > 0, after, 1.0), 1.0)
-        tied = 1 - (events - 1) / (total * sums.survival - 1) if events > 1 else np.ones_like(n)
+        others = total * sums.survival - 1
+        tied = 1 - np.divide(events - 1, others, out=np.zeros_like(others), where=others > 0)
         _add(sums, weight - fall * sums.drift, fall, np.where(there, tied * sums.survival * events / (total * number), 0.0))
     if other.any():
         hit = (after > 0) & (other > 0)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
 from analysis.kaplan_meier import distinct
-from analysis.survival_times import Durations, Floats, Ints, codes, durations
+from analysis.survival_times import Bools, Durations, Floats, Ints, codes, durations
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,17 @@ def _one_stratum(known: Durations, group: Ints, k: int, rho: float) -> tuple[Flo
     return died @ weight, share @ (weight * deaths), variance
 
 
-def _quadratic(excess: Floats, variance: Floats, used: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> tuple[float, int]:
-    """The χ² of all but one of the groups that were ever at risk of an event."""
+def _quadratic(excess: Floats, variance: Floats, used: Bools) -> tuple[float, int]:
+    """The χ² of all but one of the groups that were ever at risk of an event; df is the rank of its variance."""
     keep = np.flatnonzero(used)[1:]
-    if keep.size == 0 or not variance[np.ix_(keep, keep)].any():
+    return quadratic_form(excess[keep], variance[np.ix_(keep, keep)])
+
+
+def quadratic_form(score: Floats, variance: Floats) -> tuple[float, int]:
+    """score' variance⁻¹ score and the rank of the variance, a generalised inverse where groups never met; (NaN, 0) for rank 0."""
+    values, vectors = np.linalg.eigh(variance) if score.size else (score, variance)
+    kept = values > 1e-12 * max(float(values.max(initial=0.0)), 1e-300)
+    if not kept.any():
         return float("nan"), 0
-    return float(excess[keep] @ np.linalg.solve(variance[np.ix_(keep, keep)], excess[keep])), int(keep.size)
+    along = vectors[:, kept].T @ score
+    return float(along @ (along / values[kept])), int(kept.sum())

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from analysis.cox import CoxFit, State
 from analysis.kaplan_meier import kaplan_meier
-from analysis.logrank import chi_square_tail
+from analysis.logrank import chi_square_tail, quadratic_form
 from analysis.risk_sets import RiskSets
 from analysis.survival_times import Floats
 
@@ -54,18 +54,21 @@ def proportional_hazards(
 
 
 def _test(name: str, columns: list[int], score: Floats, information: Floats, p: int) -> TimeTest:
-    kept = [*range(p), *(p + i for i in columns)]
-    u = np.concatenate((np.zeros(p), score[columns]))
-    statistic = float(u @ np.linalg.solve(information[np.ix_(kept, kept)], u))
-    return TimeTest(name, statistic, len(columns), chi_square_tail(statistic, len(columns)))
+    """The score of some θ against its variance once β is estimated; df falls short of the columns where time tells nothing."""
+    chosen = [p + i for i in columns]
+    cross = information[np.ix_(chosen, range(p))]
+    whole = information[np.ix_(chosen, chosen)]
+    variance = whole - cross @ np.linalg.solve(information[:p, :p], cross.T)
+    statistic, df = quadratic_form(score[columns], np.where(np.abs(variance) > 1e-12 * np.abs(whole).max(), variance, 0.0))
+    return TimeTest(name, statistic, df, chi_square_tail(statistic, df))
 
 
 def _extended(fit: CoxFit, transform: Transform) -> tuple[Floats, Floats]:
     """The score of θ in β + θ·g(t) at θ = 0, and the information of (β, θ), in the standardised covariates."""
     sets, state = fit.sets, fit.state
     clock = _clock(sets, transform)
-    clock = clock - clock[sets.deaths].mean()
-    at_step = clock[sets.deaths]
+    clock = clock[sets.deaths]
+    at_step = clock - clock.mean() if np.ptp(clock) > 0 else np.zeros(clock.size)
     dead = sets.deaths
     score = (sets.weight[dead] * at_step) @ sets.x[dead] - (sets.mean_weight * at_step) @ state.mean
     spread = _spread(sets, state)

@@ -74,7 +74,9 @@ def _model(case: Case, fit: CoxFit, *, robust: bool) -> Report:
 
 def _ph_test(case: Case, fit: CoxFit) -> Report:
     tested = proportional_hazards(fit, groups=[(case.plan.arm_name, range(len(fit.terms)))])
-    rows = [{"term": one.term, "statistic": one.statistic, "df": one.df, "p": one.p} for one in (*tested.terms, tested.overall)]
+    rows = [
+        {"term": one.term, "statistic": number(one.statistic), "df": one.df, "p": number(one.p)} for one in (*tested.terms, tested.overall)
+    ]
     return {"transform": tested.transform, "terms": rows[:-1], "global": rows[-1]}
 
 
