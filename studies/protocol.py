@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema # ships no types
+import jsonschema  # ships no types
 import yaml
 
 from accounts.canonical import digest
@@ -114,6 +114,19 @@ class Coded:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """One baseline variable: a number within [low, high] in its stored unit, or one of its options."""
+
+    code: str
+    kind: str
+    text: Text
+    unit: str
+    low: Decimal
+    high: Decimal
+    options: tuple[Coded, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A gap or contradiction of the study documents and what this protocol does about it; open ones block activation."""
 
@@ -153,6 +166,7 @@ class Protocol:
     reason_not_eligible: str
     exclusion_reasons: tuple[Coded, ...]
     visits: tuple[Visit, ...]
+    baseline: tuple[Variable, ...]
     confounders: tuple[Coded, ...]
     decisions: tuple[Decision, ...]
 
@@ -238,6 +252,7 @@ def from_data(data: Mapping[str, Any]) -> Protocol:
         reason_not_eligible=data["reason_not_eligible"],
         exclusion_reasons=_coded(data["exclusion_reasons"]),
         visits=tuple(_visit(item) for item in data["visits"]),
+        baseline=tuple(_variable(item) for item in data["baseline"]),
         confounders=_coded(data["confounders"]),
         decisions=tuple(_decision(item) for item in data["decisions"]),
     )
@@ -277,6 +292,11 @@ def _criterion(data: Mapping[str, Any]) -> Criterion:
 def _visit(data: Mapping[str, Any]) -> Visit:
     early, late = data["window"]
     return Visit(data["code"], data["month"], data["day"], data["day"] + early, data["day"] + late)
+
+
+def _variable(data: Mapping[str, Any]) -> Variable:
+    low, high = Decimal(data.get("low", "0")), Decimal(data.get("high", "0"))
+    return Variable(data["code"], data["kind"], _text(data["text"]), data.get("unit", ""), low, high, _coded(data.get("options", [])))
 
 
 def _imaging(data: Mapping[str, Any]) -> ImagingRule:
