@@ -1,5 +1,6 @@
 """Real parts for the edge's tests: images made in code, an edge as a process, a platform that speaks by envelope and package."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -182,22 +183,28 @@ def link(where: home.Home, number: str, local_id: str, **changed: Any) -> None:
 class EdgeProcess:
     """`python -m imaging.edge run` on free ports, optionally under another program (strace)."""
 
-    def __init__(self, where: home.Home, *, under: tuple[str, ...] = ()) -> None:
+    def __init__(self, where: home.Home, *, under: tuple[str, ...] = (), wait: bool = True) -> None:
         self.home, self.under = where, under
         self.log = where.directory / "log.txt"
-        self.start()
+        self.where: dict[str, Any] = {}
+        self.start(wait=wait)
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = True) -> None:
         (self.home.directory / "running.json").unlink(missing_ok=True)
         environment = os.environ | {"PRIME_DICOM_PORT": "0", "PRIME_EDGE_PORT": "0", "PRIME_BIND": "127.0.0.1"}
         command = [*self.under, sys.executable, "-m", "imaging.edge", "run", "--dir", str(self.home.directory)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=log, stdout=log, start_new_session=True)
-        until(self.ready, "the edge listens")
-        self.where = json.loads((self.home.directory / "running.json").read_bytes())
+        if not self.listening() and wait:
+            raise AssertionError(self.log.read_text()[-2000:])
 
-    def ready(self) -> bool:
-        return (self.home.directory / "running.json").exists() or self.process.poll() is not None
+    def listening(self) -> bool:
+        """Wait until the edge listens or has ended; whether it listens."""
+        announced = self.home.directory / "running.json"
+        until(lambda: announced.exists() or self.process.poll() is not None, "the edge listens or ends")
+        if announced.exists():
+            self.where = json.loads(announced.read_bytes())
+        return announced.exists()
 
     @property
     def port(self) -> int:
@@ -209,7 +216,8 @@ class EdgeProcess:
 
     def kill(self) -> None:
         """kill -9 of the whole session, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:

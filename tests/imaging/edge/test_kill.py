@@ -1,0 +1,86 @@
+"""kill -9 at any moment: whatever was answered 0x0000 arrives exactly once, with the same samples (NW-08).
+
+`PRIME_SOAK_SCHEDULES` and `PRIME_SOAK_INSTANCES` make it a soak: 200 × 500 instead of 10 × 50.
+"""
+
+import os
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from imaging.edge import deidentify
+from imaging.edge.home import Home
+from tests.imaging.edge import sender
+from tests.imaging.edge.parts import EdgeProcess, Platform, pixel_hash, rows, until
+
+Start = Callable[..., EdgeProcess]
+SCHEDULES = int(os.environ.get("PRIME_SOAK_SCHEDULES", "10"))
+INSTANCES = int(os.environ.get("PRIME_SOAK_INSTANCES", "50"))
+
+
+def check_exactly_once(home: Home, platform: Platform, count: int, acknowledged: Path) -> None:
+    """Wait until nothing is on its way any more, then count what is where."""
+    on_way = "SELECT count(*) FROM object WHERE state IN ('waiting', 'packing', 'packed')"
+    until(lambda: not list(home.spool.iterdir()) and rows(home, on_way) == [(0,)], "everything archived", 60 + count)
+    arrived = [dcmread(path) for path in platform.objects()]
+    samples = {deidentify.keyed_uid(home.center_key, image.SOPInstanceUID): pixel_hash(image) for image in sender.images(count)}
+    counted = Counter(str(image.SOPInstanceUID) for image in arrived)
+    promised = {deidentify.keyed_uid(home.center_key, uid) for uid in acknowledged.read_text().split()}
+    assert len(promised) == count
+    assert promised <= counted.keys(), "an acknowledged instance is lost"
+    assert set(counted.values()) == {1}, "an instance arrived twice"
+    assert {str(image.SOPInstanceUID): pixel_hash(image) for image in arrived} == samples
+    assert not list(home.quarantine.iterdir())
+    until(lambda: not [path for path in home.outbox.rglob("*") if path.is_file()], "outbox purged")
+    numbers = sorted(opened.manifest["seq"] for opened in platform.opened.values())
+    assert numbers == list(range(1, len(numbers) + 1)), "a package number is missing"
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+def test_kill_at_random_moments_loses_and_doubles_nothing(
+    edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    edge = start_edge(edge_home)
+    pacs = sender.start(edge_home.directory / "running.json", INSTANCES, tmp_path / "acknowledged")
+    until(lambda: (tmp_path / "acknowledged").exists(), "the sender sends")
+    for _ in range(2):
+        time.sleep(chance.uniform(0.05, 1.0))
+        edge.kill()
+        edge.start()
+    assert pacs.wait(timeout=60 + INSTANCES) == 0
+    check_exactly_once(edge_home, platform, INSTANCES, tmp_path / "acknowledged")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize(("call", "when"), [
+    ("fdatasync", 3),
+    ("rename", 2),
+    ("rename", 4),
+    ("fsync", 3),
+    ("unlink", 2),
+    ("unlink", 5),
+    ("pwrite64", 40),
+    ("sendto", 6),
+])  # fmt: skip
+def test_kill_at_a_system_call_loses_and_doubles_nothing(
+    edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path, call: str, when: int
+) -> None:
+    """SIGKILL on entry of the n-th such call of some thread: between sync, rename, directory sync, commit, removal and answer."""
+    inject = ("strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={when}")
+    edge = start_edge(edge_home, under=inject, wait=False)
+    edge.listening()
+    (edge_home.directory / "running.json").touch()
+    pacs = sender.start(edge_home.directory / "running.json", 12, tmp_path / "acknowledged")
+    until(lambda: edge.process.poll() is not None, f"the edge is killed at {call} {when}")
+    edge.kill()
+    edge.under = ()
+    edge.start()
+    assert pacs.wait(timeout=60) == 0
+    check_exactly_once(edge_home, platform, 12, tmp_path / "acknowledged")
