@@ -118,12 +118,12 @@ def _sealed_reason(seal: Sealed | None, known_on: date | None, zone: tzinfo) -> 
         return SealedReason.NO_SEAL
     if late := order(seal, known_on, zone):
         return late
+    if seal.payload is None:
+        return SealedReason.SEAL_UNOPENABLE
     if seal.known_to_reader:
         return SealedReason.KNOWN_TO_READER
     if known_on is not None and seal.inputs_until >= known_on:
         return SealedReason.INPUT_AFTER_TREATMENT
-    if seal.payload is None:
-        return SealedReason.SEAL_UNOPENABLE
     return None if seal.payload.outcome == Outcome.ANSWER else SealedReason.ABSTAIN
 
 

@@ -6,8 +6,10 @@ Pure: the artefact's program comes in as the callable `predict`.
 """
 
 import base64
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -29,6 +31,7 @@ _HALF = b"prime/half/1\0"
 class OpenedSeal:
     """One opened seal. `payload` is None where `fault` says why it does not count: not opened, or not what the model gives.
 
+    `inputs_until` is the latest clinical date among its inputs, `known_to_reader` whether a reader of them knew the treatment.
     A sealed failure has no tag in any case; where its replay gives an answer, `fault` says so and the payload stays.
     """
 
@@ -38,7 +41,8 @@ class OpenedSeal:
     purpose: str
     sealed_at: int
     anchored_at: int | None
-    snapshot: bytes
+    inputs_until: date
+    known_to_reader: bool
     payload: Payload | None
     fault: str
 
@@ -154,8 +158,9 @@ def _opened(bundle: Bundle, index: int, key: PrivateKey, files: dict[str, bytes]
     record = opening_check.record_of(bundle, index)
     said = record.associated
     snapshot = bundle.snapshots[said["snapshot"]]
-    payload, fault = None, ""
+    payload, fault, until, known = None, "", date.max, False
     try:
+        until, known = _inputs(snapshot)
         half = base64.b64decode(bundle.half["seals"][str(index)])
         payload = decode(sealing.open_half(record, bundle.request["pair"], half, key).payload)
     except (KeyRefused, PayloadRefused) as error:
@@ -165,7 +170,16 @@ def _opened(bundle: Bundle, index: int, key: PrivateKey, files: dict[str, bytes]
     anchor = chain.first_covering(bundle.anchors, index)
     counts = payload if not fault or (payload and payload.outcome == Outcome.FAILURE) else None
     where = (index, said["study_number"], int(said["tier"]), said["purpose"], bundle.rows[index].at)
-    return OpenedSeal(*where, anchor.at if anchor else None, snapshot, counts, fault)
+    return OpenedSeal(*where, anchor.at if anchor else None, until, known, counts, fault)
+
+
+def _inputs(snapshot: bytes) -> tuple[date, bool]:
+    """The latest clinical date of a snapshot's inputs, and whether a reader of one of them knew the treatment."""
+    try:
+        inputs = json.loads(snapshot)["inputs"]
+        return max(date.fromisoformat(each["on"]) for each in inputs if each["on"]), any(each["treatment_known"] for each in inputs)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise PayloadRefused("its snapshot does not date its inputs") from None
 
 
 def _replay_fault(payload: Payload, said: dict[str, str], artefact: bytes, snapshot: bytes, predict: Predict) -> str:

@@ -82,7 +82,7 @@ def unpack(data: bytes) -> Bundle:
     """The bundle in a tar file. Raises BundleRefused for any byte that `pack` would not write; what it says is not yet checked."""
     try:
         bundle = _read(_members(data))
-    except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleRefused([f"this is no opening bundle: {error!r}"]) from None
     if pack(bundle) != data:
         raise BundleRefused(["this is no opening bundle as the platform writes it: a byte was changed or added"])

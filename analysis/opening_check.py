@@ -101,7 +101,7 @@ def faults(bundle: Bundle, *, now: int, heads: tuple[chain.Anchor, ...] = ()) ->
         ]
     except BundleRefused as refused:
         return refused.reasons
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return [f"a record of the ledger or the request cannot be read: {error!r}"]
 
 

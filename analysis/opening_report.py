@@ -1,8 +1,7 @@
 """What comes out of an opening: one tag per participant of the cut, the opened predictions, and a report that counts everything.
 
 Source: BL-02, UB-03, TX-05, TX-06. The cut is CSV with at least `COLUMNS`; `known_on` is the first day the treatment was known,
-`zone` the center's time zone. A snapshot is a JSON object whose `inputs` list gives `on` (ISO date or null) and
-`treatment_known` (true where the reader knew it) of each input.
+`zone` the center's time zone.
 """
 
 import csv
@@ -111,13 +110,7 @@ def _outside_scope(opening: Opening) -> set[str]:
 
 
 def _sealed(seal: OpenedSeal) -> Sealed:
-    try:
-        inputs = json.loads(seal.snapshot)["inputs"]
-        until = max(_date(each["on"]) for each in inputs if each["on"])
-        known = any(each["treatment_known"] for each in inputs)
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleRefused([f"the snapshot of seal {seal.index} does not date its inputs: {error!r}"]) from None
-    return Sealed(seal.tier, seal.sealed_at, seal.anchored_at, until, known, seal.payload)
+    return Sealed(seal.tier, seal.sealed_at, seal.anchored_at, seal.inputs_until, seal.known_to_reader, seal.payload)
 
 
 def _cut(data: bytes) -> Iterator[dict[str, str]]:

@@ -120,7 +120,7 @@ def decode(data: bytes) -> Payload:
         payload = _payload(json.loads(data))
     except PayloadRefused:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PayloadRefused(f"this is no output record: {error!r}") from None
     if payload.encode() != data:
         raise PayloadRefused("the record is not written canonically")

@@ -417,3 +417,18 @@ def test_no_byte_of_a_seal_or_of_the_ledger_may_differ():
             refused(flip(data, place))
     for length in range(0, len(data), 9973):
         refused(data[:length])
+
+
+@pytest.mark.parametrize("content", [b"[" * 9000, b"{}", b'{"burden":"1.0","inputs":[]}', b'{"burden":"1.0","inputs":[{"on":"soon"}]}'])
+def test_one_unreadable_snapshot_spoils_its_own_seal_only(content):
+    """A forger with the public keys must not be able to stop the opening of all others."""
+    made = opened_study.study()
+    honest = predict(ARTEFACT, snapshot("1.0"))
+    made.seal("01-0001-01", snapshot("1.0"), 10)
+    made.seal("01-0002-02", content, 10, said=replace(honest, provenance=replace(honest.provenance, snapshot=sha256(content).hexdigest())))
+    made.anchor(11)
+    made.freeze([line("01-0001-01", "TACE"), line("01-0002-02", "TACE")])
+    opened = open_(made.bundle())
+    assert [seal.fault for seal in opened.seals] == ["", "does not open: its snapshot does not date its inputs"]
+    found = opening_report.tags(opened)
+    assert [found[number].reason for number in ("01-0001-01", "01-0002-02")] == ["", "SEAL_UNOPENABLE"]

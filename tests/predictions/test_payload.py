@@ -77,7 +77,8 @@ def test_failure_carries_a_code_and_nothing_else(change):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"v":2}', b"\xff", failure().encode() + b" ", failure().encode().replace(b'"v":1', b'"v":2')]
+    "data",
+    [b"", b"[]", b"{}", b"[" * 16000, b'{"v":2}', b"\xff", failure().encode() + b" ", failure().encode().replace(b'"v":1', b'"v":2')],
 )
 def test_foreign_bytes_are_refused(data):
     with pytest.raises(payload.PayloadRefused):
