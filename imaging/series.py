@@ -13,6 +13,7 @@ from imaging.models import Series
 from imaging.phase import Phase
 from studies import milestones
 from studies.access import participants_for, require
+from studies.models import Participant
 from studies.vocabulary import MilestoneKind
 
 VIEW, CONFIRM = "image.view", "phase.confirm"
@@ -32,27 +33,38 @@ def pick_phase(*, series: Series, phase: str, by: User, reason: str = "") -> Ser
     Raises NotAllowedNow while the series is still being assessed, ValidationError for a missing reason or an unknown phase.
     """
     require(by, CONFIRM, series.center)
-    series = Series.objects.select_for_update(of=("self",)).select_related("participant", "center", "imaging_study").get(pk=series.pk)
+    Participant.objects.select_for_update(no_key=True).get(pk=series.participant_id)  # two picks at once must see each other
+    series = Series.objects.select_for_update(of=("self",)).select_related("participant__study").get(pk=series.pk)
     if phase not in set(Phase):
         raise ValidationError(_("Choose one of the contrast phases."))
     if not series.verdict:
         raise NotAllowedNow(_("This series is still being received. Wait until its slices are shown, then choose the phase."))
     if series.phase == phase:
         return series
-    is_first = not series.phase
-    if not is_first and not reason.strip():
+    if series.phase and not reason.strip():
         raise ValidationError(_("Say why the phase is changed: the first choice stays in the history."))
     with audit.act(by=by, action="series.phase_picked", reason=reason.strip()):
         series.phase, series.phase_picked_at, series.phase_picked_by = phase, timezone.now(), by
         series.full_clean()
         series.save(update_fields=["phase", "phase_picked_at", "phase_picked_by"])
-        if is_first:  # a later change is in the series' history; the milestone says that a person has looked
-            _note_confirmed(series, by)
+        _tell_timeline(series, by)
     return series
 
 
-def _note_confirmed(series: Series, by: User) -> None:
-    milestones.record(
-        participant=series.participant, kind=MilestoneKind.PHASE_CONFIRMED, on=series.participant.study.today(), by=by,
-        ref=series.uuid, url_name=SERIES_PAGE,
-    )  # fmt: skip
+def _tell_timeline(series: Series, by: User) -> None:
+    """The milestone says that every phase the protocol asks for was confirmed; it goes again when a change takes one away."""
+    participant = series.participant
+    confirmed = set(Series.objects.filter(participant=participant).values_list("phase", flat=True))
+    is_complete = confirmed.issuperset(participant.study.protocol.imaging.phases)
+    standing = milestones.in_force().filter(participant=participant, kind=MilestoneKind.PHASE_CONFIRMED).first()
+    if is_complete and standing is None:
+        milestones.record(
+            participant=participant,
+            kind=MilestoneKind.PHASE_CONFIRMED,
+            on=participant.study.today(),
+            by=by,
+            ref=series.uuid,
+            url_name=SERIES_PAGE,
+        )
+    elif standing is not None and not is_complete:
+        milestones.retract(milestone=standing, by=by)

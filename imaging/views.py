@@ -13,7 +13,7 @@ from imaging import archive, panels
 from imaging.models import KeySlice
 from imaging.series import CONFIRM, pick_phase, series_for
 from imaging.words import WINDOWS
-from studies.access import may
+from studies.access import Permission, may
 
 
 @require_GET
@@ -28,6 +28,7 @@ def series(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "windows": windows,
         "window": view.slices[0].window if view.slices else "",
         "picks": panels.picks_of(shown),
+        "may_open_participant": may(request.user, Permission.PARTICIPANT_VIEW, shown.center),
         "may_confirm": may(request.user, CONFIRM, shown.center),
     }
     return render(request, "imaging/series.html", context)

@@ -30,6 +30,7 @@ class ArchivedObject(models.Model):
     class MediaType(models.TextChoices):
         DICOM = "application/dicom"
         PNG = "image/png"
+        NIFTI = "application/x-nifti"
 
     sha256 = models.CharField(max_length=64, unique=True)
     size = models.PositiveBigIntegerField()
@@ -44,7 +45,8 @@ class ArchivedObject(models.Model):
             models.CheckConstraint(name="archivedobject_sha256_hex", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
             models.CheckConstraint(
                 name="archivedobject_dicom_has_class",
-                condition=(Q(media_type="application/dicom") & ~Q(sop_class="") & ~Q(transfer_syntax="")) | Q(media_type="image/png"),
+                condition=(Q(media_type="application/dicom") & ~Q(sop_class="") & ~Q(transfer_syntax=""))
+                | Q(media_type__in=["image/png", "application/x-nifti"]),
             ),
         ]
 
@@ -184,3 +186,8 @@ class KeySlice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series} {self.index} {self.window}"
+
+    @property
+    def position(self) -> str:
+        """Where it lies along the stack's normal, to 0.1 mm, with a true minus; empty without geometry."""
+        return "" if self.position_mm is None else f"{self.position_mm:.1f} mm".replace("-", "\N{MINUS SIGN}")
