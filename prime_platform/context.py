@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
@@ -33,6 +34,7 @@ def _place(request: HttpRequest) -> dict[str, Any]:
     return {
         "synthetic": any(membership.study.synthetic for membership in held),
         "study": held[0].study,
+        "now": timezone.now(),
         "center_name": _center_name(held),
         "roles": sorted({str(Role(membership.role).label) for membership in held}),
         "nav": navigation.menu_for(request.user, request.path),

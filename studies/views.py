@@ -75,9 +75,8 @@ def screening_new(request: HttpRequest) -> HttpResponse:
     if not centers:
         raise PermissionDenied
     form = ScreeningForm(request.POST or None, protocol=centers[0].study.protocol, centers=centers)
-    if request.method == "POST" and form.is_valid():
-        if made := _attempt(form, lambda: _screen(form, request)):
-            return redirect("screening", made.uuid)
+    if request.method == "POST" and form.is_valid() and (made := _attempt(form, lambda: _screen(form, request))):
+        return redirect("screening", made.uuid)
     token = request.POST.get("row_token") or f"page-{get_random_string(32)}"
     return render(request, "studies/screening_new.html", {"form": form, "row_token": token}, status=400 if form.errors else 200)
 
@@ -255,6 +254,7 @@ def _forms(request: HttpRequest, line: Screening) -> dict[str, PageForm]:
         forms["exclude_form"] = ExcludeForm(protocol=protocol)
     if line.status == ScreeningStatus.EXCLUDED and may_screen:
         forms["reinstate_form"] = ReasonForm()
-    if line.status == ScreeningStatus.SCREENED and not hasattr(line, "consent") and access.may(request.user, Permission.CONSENT_RECORD, line.center):
+    undecided = line.status == ScreeningStatus.SCREENED and not hasattr(line, "consent")
+    if undecided and access.may(request.user, Permission.CONSENT_RECORD, line.center):
         forms["consent_form"] = ConsentForm()
     return forms
