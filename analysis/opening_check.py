@@ -39,11 +39,11 @@ def approval_message(request_digest: str) -> bytes:
 
 
 def custodians(bundle: Bundle) -> dict[str, Custodian]:
-    """The custodians of the last activation before the request. Raises BundleRefused where the ledger names no three."""
+    """The custodians that the last activation record before the request names. Raises BundleRefused where the ledger names no three."""
     head = bundle.request["head"]["index"]
-    activations = [row.index for row in bundle.rows if row.kind == "activation" and row.index <= head]
+    activations = [body for index, body in _bodies(bundle, "activation") if index <= head and "custodians" in body]
     try:
-        named = bundle.body(activations[-1])["custodians"]
+        named = activations[-1]["custodians"]
         found = {letter: Custodian(named[letter]["person"], PublicKey.from_json(named[letter]["key"])) for letter in CUSTODIANS}
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise BundleRefused([f"the ledger names no three custodians before the request: {error!r}"]) from None
