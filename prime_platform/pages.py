@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
+from accounts import audit
+from accounts.models import AccessRecord
 from imaging import panels as imaging_panels
 from studies import clock, lists, pages, wording
 from studies.models import Participant
@@ -71,6 +73,7 @@ class CellView:
 def participant(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Where are they, what is missing, what is next?"""
     person = get_object_or_404(pages.participants(request.user).select_related("screening__center", "enrolled_by"), uuid=uuid)
+    audit.record(kind=AccessRecord.Kind.READ, by=request.user, subject=f"participant {person.uuid}")
     today = person.study.today()
     rows = pages.timeline(person)
     day = (today - person.screening.surgery_date).days
