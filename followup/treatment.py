@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import ledger
@@ -35,13 +34,12 @@ def record_course(
     """Record one course; `start` and `end` are ISO 8601 and may stop at the month or year. Never waits for a seal.
 
     An adjuvant course is knowledge of treatment: it goes on the ledger at once, so that nobody can later move it before or
-    behind a seal unseen. Raises ValidationError for an impossible date or a declaration that says the opposite.
+    behind a seal unseen. A declaration that says the opposite does not stop it: both stand, and `contradicted` says so.
+    Raises ValidationError for an impossible date.
     """
     entry.check_partial(participant, start, "start")
     if end:
         entry.check_partial(participant, end, "end")
-    if intent == Intent.ADJUVANT and NoAdjuvantDeclaration.objects.in_force().filter(participant=participant).exists():
-        raise ValidationError(_("“No adjuvant therapy” was declared for this participant. Mark the declaration as entered in error first."))
     course = TreatmentCourse(
         participant=participant, kind=kind, intent=intent, start=start, end=end, drug=drug, drug_class=drug_class,
         decided_on=decided_on, place=place, source=source,
@@ -89,6 +87,12 @@ def close_window(*, participant: Participant, on: date, by: User) -> None:
         _to_ledger(participant, "window_closed", "", on.isoformat(), "")
 
 
+def contradicted(participant: Participant) -> bool:
+    """Whether an adjuvant course and the declaration that there was none are both in force; the window then counts as open."""
+    rows = {"participant": participant, "voided_at": None}
+    return NoAdjuvantDeclaration.objects.filter(**rows).exists() and TreatmentCourse.objects.filter(intent=Intent.ADJUVANT, **rows).exists()
+
+
 def window_end(participant: Participant) -> date:
     """The last day of the treatment window of the participant's protocol."""
     return participant.screening.surgery_date + timedelta(days=participant.study.protocol.adjuvant_window_days)
@@ -106,11 +110,12 @@ def _to_ledger(participant: Participant, kind: str, ref: str, on: str, decided_o
     ledger.append(
         study=participant.study.code,
         kind=kind,
+        at=participant.study.ledger_time(),
         body={
             "study_number": participant.study_number,
             "ref": ref,
             "on": on,
             "decided_on": decided_on,
-            "recorded_at": timezone.now().isoformat(timespec="seconds"),
+            "recorded_at": participant.study.now().isoformat(timespec="seconds"),
         },
     )

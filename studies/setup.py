@@ -1,6 +1,6 @@
 """Setting up a study: its centers, their ethics approvals, its people, its phases (used by commands, the demo and pages)."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -31,11 +31,12 @@ def create_study(
     accrual_until: date | None = None,
     overrun_days: int = 0,
     synthetic: bool = False,
-    at: datetime | None = None,
+    clock_days: int = 0,
 ) -> Study:
     """Create a study on the highest version of a protocol, and begin its ledger; the operator alone may.
 
-    `at` gives a SYNTHETIC chain its first time. Raises ProtocolError, ValidationError, PermissionDenied.
+    `clock_days` sets the clock of a SYNTHETIC study behind (negative) or ahead of the world's. Raises ProtocolError,
+    ValidationError, PermissionDenied.
     """
     require_operator(by, Permission.STUDY_SETUP, None)
     chosen = protocols.load(protocol_id)
@@ -50,12 +51,13 @@ def create_study(
         accrual_from=accrual_from,
         accrual_until=accrual_until,
         overrun_days=overrun_days,
+        clock_days=clock_days,
     )
     with audit.act(by=by, action="study.created"):
         study.full_clean()
         study.save()
         body = {"study": code, "synthetic": synthetic, "protocol": {"id": chosen.id, "version": chosen.version, "digest": chosen.digest}}
-        ledger.append(study=code, kind="genesis", body=body, at=at)
+        ledger.append(study=code, kind="genesis", body=body, at=study.ledger_time())
     return study
 
 

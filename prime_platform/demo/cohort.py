@@ -47,7 +47,6 @@ def build(*, today: date | None = None) -> Study:
         accrual_from=began,
         by=system,
         synthetic=True,
-        at=timezone.now() - timedelta(days=300),
     )
     study = setup.advance_phase(study=study, to="accrual", by=system)
     centers = [open_center(study, number, began, by=system) for number in range(1, 5)]

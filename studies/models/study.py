@@ -1,7 +1,7 @@
 """A study, its centers, and who is what in it."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -40,7 +40,7 @@ class Study(models.Model):
     accrual_from = models.DateField()
     accrual_until = models.DateField(null=True, blank=True)
     overrun_days = models.PositiveSmallIntegerField(default=0)
-    clock_days = models.PositiveIntegerField(default=0)
+    clock_days = models.IntegerField(default=0)
 
     class Meta:
         verbose_name_plural = "studies"
@@ -74,9 +74,17 @@ class Study(models.Model):
         """The protocol version this study follows. Raises ProtocolError when its file is gone or was edited in place."""
         return load(self.protocol_id, self.protocol_version, self.protocol_digest)
 
+    def now(self) -> datetime:
+        """The study's instant (UTC); only a synthetic study's clock can stand behind or ahead of the world's."""
+        return timezone.now() + timedelta(days=self.clock_days)
+
     def today(self) -> date:
-        """The study's local calendar date; only a synthetic study's clock can run ahead of the world's."""
-        return timezone.localdate() + timedelta(days=self.clock_days)
+        """The study's local calendar date."""
+        return timezone.localdate(self.now())
+
+    def ledger_time(self) -> datetime | None:
+        """The time to give to this study's chain: its own clock when synthetic, otherwise none, and the database's counts."""
+        return self.now() if self.synthetic else None
 
 
 @audit.tracked()

@@ -1,0 +1,40 @@
+"""Anchors: heads of chains as an outside holder has received them, one file each, written once and never changed.
+
+Until an outside holder is configured the platform keeps them itself, where the web and worker processes cannot write
+(`PRIME_VAR/anchors`); such an anchor counts as outside for SYNTHETIC chains only (docs/formats.md c).
+"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from accounts import chain
+from accounts.models import LedgerRow
+
+
+def folder(study: str) -> Path:
+    """Where the anchors of a study lie."""
+    return Path(settings.VAR) / "anchors" / study
+
+
+def write(*, study: str, at: datetime) -> chain.Anchor | None:
+    """Anchor the present head of a study's chain at an instant; None while the chain is empty or its head is anchored."""
+    last = LedgerRow.objects.filter(study=study).order_by("-index").first()
+    if last is None:
+        return None
+    path = folder(study) / f"{last.index:08d}.json"
+    if path.exists():
+        return None
+    anchor = chain.Anchor(last.index, bytes(last.h), max(chain.microseconds(at), last.at_us))
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(anchor.encode())
+    return anchor
+
+
+def read(study: str) -> list[chain.Anchor]:
+    """The anchors of a study in order. Raises ValueError for a damaged file."""
+    return [chain.Anchor.decode(path.read_bytes()) for path in sorted(folder(study).glob("*.json"))]

@@ -1,0 +1,115 @@
+"""Which models and custodians a study has: registered with their hashes, declared on the ledger, loaded only after verification.
+
+The artefact itself lies on the inference host (`PRIME_VAR/infer/models/<sha256>.json`); the registry knows its hash (MD-04,
+docs/sealing.md on custody).
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit, ledger
+from accounts.canonical import digest
+from accounts.models import User
+from accounts.transitions import advance
+from predictions.models import Custodian, ModelVersion
+from predictions.sealing_keys import PublicKey
+from predictions.training import artefact
+from studies import access
+from studies.models import Study
+
+REGISTER = "model.register"
+
+
+class ArtefactMissing(Exception):
+    """The file of a registered model is not on this host, or is not the one that was registered."""
+
+
+def folder() -> Path:
+    """Where the inference host keeps its artefacts."""
+    return Path(settings.VAR) / "infer" / "models"
+
+
+@transaction.atomic
+def register(*, study: Study, name: str, data: bytes, data_sha256: str, commit: str, intended_use: str, by: User) -> ModelVersion:
+    """Register a model from its artefact's bytes, as a draft. Raises ArtefactRefused for bytes that are no strategy model."""
+    access.require_operator(by, REGISTER, study)
+    model = artefact.load(data)
+    version = ModelVersion(
+        study=study,
+        name=name,
+        tier=model.tier,
+        artefact_sha256=hashlib.sha256(data).hexdigest(),
+        data_sha256=data_sha256,
+        commit=commit,
+        intended_use=intended_use,
+        registered_at=timezone.now(),
+    )
+    with audit.act(by=by, action="model.registered"):
+        version.full_clean()
+        version.save()
+    return version
+
+
+@transaction.atomic
+def lock(*, version: ModelVersion, by: User) -> ModelVersion:
+    """Lock a model for its tier and declare it on the ledger; from then on it alone makes that tier's seals (MD-05)."""
+    access.require_operator(by, REGISTER, version.study)
+    with audit.act(by=by, action="model.locked"):
+        for status in (ModelVersion.Status.VALIDATED, ModelVersion.Status.LOCKED):
+            version = advance(version, status)
+            version.save()
+    body = {"model": version.artefact_sha256, "tier": version.tier, "data": version.data_sha256, "commit": version.commit}
+    ledger.append(study=version.study.code, kind="model_declared", body=body)
+    return version
+
+
+@transaction.atomic
+def activate(*, study: Study, keys: dict[str, tuple[str, PublicKey]], by: User) -> None:
+    """Name a study's three custodians (letter → person and public key) in the database and on the ledger."""
+    access.require_operator(by, REGISTER, study)
+    if sorted(keys) != ["A", "B", "C"]:
+        raise ValidationError("A study has three custodians: A, B and C.")
+    said: dict[str, Any] = {}
+    with audit.act(by=by, action="custodians.named"):
+        for letter, (person, key) in sorted(keys.items()):
+            custodian = Custodian(study=study, letter=letter, public_key=key.as_json(), fingerprint=key.fingerprint)
+            custodian.full_clean()
+            custodian.save()
+            said[letter] = {"person": person, "key": key.as_json()}
+    ledger.append(study=study.code, kind="activation", body={"custodians": said, "protocol": study.protocol_digest})
+
+
+def declare_plan(*, study: Study, plan: dict[str, Any], by: User) -> str:
+    """Put the digest of the analysis plan on the ledger; it must stand there before the first seal (UB-02)."""
+    access.require_operator(by, REGISTER, study)
+    sha256 = digest(plan)
+    ledger.append(study=study.code, kind="plan", body={"plan": sha256})
+    return sha256
+
+
+def custodians(study: Study) -> dict[str, PublicKey]:
+    """The public keys of a study's custodians by letter; empty before activation."""
+    return {row.letter: PublicKey.from_json(row.public_key) for row in Custodian.objects.filter(study=study)}
+
+
+def locked(study: Study) -> list[ModelVersion]:
+    """The locked models of a study, one per tier at most, in the order of tiers."""
+    return list(ModelVersion.objects.filter(study=study, status=ModelVersion.Status.LOCKED).order_by("tier"))
+
+
+def load(version: ModelVersion) -> bytes:
+    """The artefact's bytes, verified by hash before anything of them is read. Raises ArtefactMissing."""
+    path = folder() / f"{version.artefact_sha256}.json"
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise ArtefactMissing(f"The artefact of {version} is not on this host.") from None
+    if hashlib.sha256(data).hexdigest() != version.artefact_sha256:
+        raise ArtefactMissing(f"The artefact of {version} was changed: its hash is not the registered one.")
+    return data

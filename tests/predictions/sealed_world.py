@@ -1,0 +1,68 @@
+"""A study that can be sealed: custodians, a small honest clinical model on this host, participants with baseline values."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from accounts.models import User
+from predictions import registry
+from predictions.replay import Software
+from predictions.sealing_keys import PrivateKey
+from predictions.training import synthetic, table, trainer
+from studies import baseline
+from studies.models import Participant
+from tests import world
+
+SOFTWARE = Software(commit="1" * 40, container="2" * 64)
+VALUES = {
+    "afp": "320",
+    "tumour_diameter_cm": "5.2",
+    "tumour_number": "1",
+    "mvi": "M1",
+    "cirrhosis": "yes",
+    "albumin": "41",
+    "bilirubin": "14",
+}
+PLAN = {"primary": "RFS, landmark 90"}
+KEYS = {letter: PrivateKey.generate() for letter in "ABC"}
+
+
+@cache
+def artefact(effect: float = 0.0) -> bytes:
+    """A tier-0 model; with a strongly negative `effect` of TACE it recommends TACE, otherwise surgery alone."""
+    truth = synthetic.Truth(effect=(0.0, effect, 0.0, 0.0), confounding=0.3)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        synthetic.table(700, seed=3, images=False, truth=truth).to_csv(path, index=False)
+        data = table.read(path, landmark=90, modalities=("clinical",))
+    return trainer.train(data, tier="0", landmark=90, margin=0.03, seed=1, replicates=20).artefact
+
+
+def prepare(site: world.World, data: bytes | None = None) -> None:
+    """Name custodians, declare the plan, register and lock the model, and put its file on this host."""
+    data = artefact() if data is None else data
+    system = User.objects.system()
+    keys = {letter: (f"custodian {letter}", key.public) for letter, key in KEYS.items()}
+    registry.activate(study=site.study, keys=keys, by=system)
+    registry.declare_plan(study=site.study, plan=PLAN, by=system)
+    version = registry.register(
+        study=site.study, name="clinical", data=data, data_sha256="0" * 64, commit="0" * 40, intended_use="after R0 resection", by=system
+    )
+    registry.lock(version=version, by=system)
+    place(data)
+
+
+def place(data: bytes) -> Path:
+    """The artefact where the inference host looks for it."""
+    registry.folder().mkdir(parents=True, exist_ok=True)
+    path = registry.folder() / f"{hashlib.sha256(data).hexdigest()}.json"
+    path.write_bytes(data)
+    return path
+
+
+def complete(site: world.World, center: str = "01", **values: str) -> Participant:
+    """A participant whose clinical inputs are complete."""
+    participant = world.enrolled(site, center)
+    baseline.record(participant=participant, values=VALUES | values, by=site.people[f"coordinator{center}"])
+    return participant

@@ -1,0 +1,194 @@
+"""The blind batch: one seal per patient and tier whatever happens, and all seals look alike (PR-06, SL-05, SL-07)."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection, connections
+from psycopg import errors
+
+from accounts import anchors, ledger
+from accounts.models import User
+from predictions import batch, registry, sealing
+from predictions.models import Seal
+from predictions.payload import Outcome, decode
+from predictions.sealing_envelope import PAIRS, Envelope
+from studies import enrollment, milestones
+from tests import cluster, world
+from tests.predictions import sealed_world
+from tests.predictions.sealed_world import KEYS, SOFTWARE, complete
+
+
+@pytest.fixture
+def site(db, tmp_path, settings):
+    settings.VAR = tmp_path
+    site = world.build()
+    sealed_world.prepare(site)
+    return site
+
+
+def run(site):
+    return batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, hold_seconds=0.5)
+
+
+def opened(seal):
+    envelope = Envelope(bytes(seal.ciphertext), {pair: bytes(getattr(seal, f"wrap_{pair.lower()}")) for pair in PAIRS})
+    record = sealing.SealRecord({name: seal.body[name] for name in sealing.ASSOCIATED}, envelope, seal.body)
+    half = sealing.peel(record, "AC", KEYS["A"])
+    return decode(sealing.open_half(record, "AC", half, KEYS["C"]).payload)
+
+
+def test_batch_seals_everybody_whose_inputs_are_complete(site):
+    done, waiting = complete(site), world.enrolled(site, "02")
+    run(site)
+    [seal] = Seal.objects.all()
+    assert seal.participant == done
+    assert opened(seal).outcome == Outcome.ANSWER
+    assert ledger.verify(site.study.code) == []
+    assert not milestones.in_force().filter(participant=waiting, kind="sealed").exists()
+
+
+def test_sites_see_the_date_and_nothing_else(site):
+    participant = complete(site)
+    run(site)
+    milestone = milestones.in_force().get(participant=participant, kind="sealed")
+    assert (milestone.on, milestone.ref_uuid, milestone.url_name) == (site.study.today(), None, "")
+
+
+def test_second_batch_seals_nobody_twice(site):
+    """PR-06, PR-07: also not after the inputs were corrected."""
+    participant = complete(site)
+    run(site)
+    from studies import baseline
+
+    baseline.record(participant=participant, values={"afp": "9000"}, reason="misread", by=site.people["coordinator01"])
+    assert run(site) is None
+    assert Seal.objects.count() == 1
+
+
+def test_withdrawn_participant_is_not_predicted(site):
+    participant = complete(site)
+    enrollment.withdraw(
+        participant=participant, how_far="no_new_data", on=site.study.today(), reason="moved", by=site.people["coordinator01"]
+    )
+    assert run(site) is None
+
+
+def test_answer_crash_and_timeout_look_alike(site, monkeypatch):
+    """SL-05: one size of ciphertext, wraps and body, one kind of row, whatever the model did."""
+    first, second, third = (complete(site) for _ in range(3))
+
+    def capricious(data, snapshot, software):
+        number = snapshot.decode()
+        if second.study_number in number:
+            raise RuntimeError("0.123456789")
+        return batch_predict(data, snapshot, software)
+
+    batch_predict = batch.predict
+    monkeypatch.setattr(batch, "predict", capricious)
+    run(site)
+    seals = {seal.participant_id: seal for seal in Seal.objects.all()}
+    shapes = {
+        (len(bytes(seal.ciphertext)), len(bytes(seal.wrap_ab)), len(bytes(seal.wrap_bc)), tuple(sorted(seal.body)), seal.batch_id)
+        for seal in seals.values()
+    }
+    assert len(shapes) == 1
+    assert opened(seals[second.pk]).reason == "CRASH"
+    assert {opened(seals[each.pk]).outcome for each in (first, third)} == {Outcome.ANSWER}
+
+
+def test_past_the_deadline_everything_is_a_timeout(site):
+    participant = complete(site)
+    batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, hold_seconds=-1.0)
+    assert opened(Seal.objects.get(participant=participant)).reason == "TIMEOUT"
+
+
+def test_changed_artefact_seals_nobody(site):
+    """MD-04: one flipped byte, and the model is not loaded."""
+    complete(site)
+    path = sealed_world.place(sealed_world.artefact())
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(registry.ArtefactMissing, match="was changed"):
+        run(site)
+    assert not Seal.objects.exists()
+
+
+def test_second_locked_model_of_a_tier_is_refused(site):
+    """MD-05: one locked model per tier."""
+    from django.core.exceptions import ValidationError
+
+    other = registry.register(
+        study=site.study, name="other", data=sealed_world.artefact(-1.5), data_sha256="0" * 64, commit="0" * 40, intended_use="x",
+        by=User.objects.system(),
+    )  # fmt: skip
+    with pytest.raises((ValidationError, Exception), match="one_locked_per_tier"):
+        registry.lock(version=other, by=User.objects.system())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_deliveries_leave_one_seal(tmp_path, settings):
+    """PR-06: twenty batches at once."""
+    settings.VAR = tmp_path
+    site = world.build()
+    sealed_world.prepare(site)
+    for _ in range(3):
+        complete(site)
+
+    def deliver(_):
+        try:
+            batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, hold_seconds=0.0 + 5)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(deliver, range(20)))
+    assert Seal.objects.count() == 3
+    assert [row.kind for row in ledger.rows(site.study.code)].count("seal") == 3
+    assert ledger.verify(site.study.code) == []
+
+
+SECRET_TABLES = ("predictions_seal", "predictions_snapshot", "predictions_modelversion", "predictions_custodian", "predictions_batch")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("login", ["web", "worker"])
+@pytest.mark.parametrize("table", SECRET_TABLES)
+def test_site_logins_read_nothing_of_predictions(login_connection, login, table):
+    """PR-08: no grant at all, not even on ciphertext."""
+    with pytest.raises(errors.InsufficientPrivilege):
+        login_connection(login).execute(f"SELECT * FROM {table}")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("table", ["followup_treatmentcourse", "followup_recurrence", "followup_death", "followup_assessment"])
+def test_inference_reads_nothing_of_treatment_or_outcome(login_connection, table):
+    """PR-08: the other way round."""
+    with pytest.raises(errors.InsufficientPrivilege):
+        login_connection("infer").execute(f"SELECT * FROM {table}")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_infer_command_works_with_its_own_login_alone(tmp_path, settings):
+    """The real process, signed in as prime_infer, seals and anchors; its output names no patient."""
+    settings.VAR = tmp_path
+    site = world.build()
+    sealed_world.prepare(site)
+    participant = complete(site)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CELERY"))} | {
+        "DATABASE_URL": cluster.urls()["infer"].replace("/prime?", f"/{connection.settings_dict['NAME']}?"),
+        "PRIME_VAR": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "manage.py", "infer", "--once"],
+        cwd=django_settings.BASE_DIR, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert participant.study_number not in done.stdout + done.stderr
+    assert Seal.objects.filter(participant=participant).count() == 1
+    [anchor] = anchors.read(site.study.code)
+    assert anchor.index == ledger.rows(site.study.code)[-1].index
