@@ -3,6 +3,7 @@
 Rooms above `studies` add their part through PANELS; no lower room knows of them.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -93,11 +94,12 @@ def participant(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 def _facts(rows: list[TimelineRow]) -> list[clock.Fact]:
+    """One mark for what happened several times on a day (series of one examination), with its count."""
     lane_of = {kind: str(label) for label, kinds in LANES for kind in kinds}
+    times = Counter((row.kind, row.on, row.day) for row in rows if row.kind in lane_of)
     return [
-        clock.Fact(lane_of[row.kind], row.day, LOOKS.get(row.kind, "done"), f"{row.kind.label} {row.on:%m-%d}")
-        for row in rows
-        if row.kind in lane_of
+        clock.Fact(lane_of[kind], day, LOOKS.get(kind, "done"), f"{kind.label} {on:%m-%d}" + (f" ×{count}" if count > 1 else ""))
+        for (kind, on, day), count in times.items()
     ]
 
 
