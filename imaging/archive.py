@@ -17,7 +17,7 @@ from django.conf import settings
 from imaging.models import ArchivedObject
 
 _PIECE = 2**20
-_DIRECTORY, _FILE = 0o750, 0o640  # the worker writes, the web reads by group
+_DIRECTORY, _FILE = 0o2750, 0o640  # the worker writes, the web reads by the group that a directory hands down
 
 
 class ArchiveFault(Exception):
@@ -47,7 +47,8 @@ def put(source: Path, sha256: str) -> None:
         _sync_directory(target.parent)
         return
     if not target.parent.exists():
-        target.parent.mkdir(mode=_DIRECTORY, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)
+        target.parent.chmod(_DIRECTORY)  # whatever the process's umask
         _sync_directory(target.parent.parent)
     partial = target.with_name(f"{sha256}.{secrets.token_hex(8)}.part")
     try:

@@ -352,3 +352,16 @@ def test_storing_again_makes_a_damaged_file_good(var: Path, tmp_path: Path) -> N
     with pytest.raises(archive.ArchiveFault):
         archive.put(source, hashlib.sha256(b"other").hexdigest())
     assert [path.name for path in archive.locate(sha256).parent.iterdir()] == [sha256]
+
+
+def test_stored_files_can_be_read_by_the_group_and_written_by_nobody_else(var: Path, tmp_path: Path) -> None:
+    """SE-09: the worker writes, the web reads, whatever the umask."""
+    source = tmp_path / "source"
+    source.write_bytes(b"bytes")
+    before = os.umask(0o077)
+    try:
+        archive.put(source, sha256 := hashlib.sha256(b"bytes").hexdigest())
+    finally:
+        os.umask(before)
+    path = archive.locate(sha256)
+    assert (path.stat().st_mode & 0o7777, path.parent.stat().st_mode & 0o7777) == (0o640, 0o2750)
