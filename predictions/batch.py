@@ -41,8 +41,9 @@ class Sealed:
     record: sealing.SealRecord
 
 
-def run(*, study: Study, at: datetime, software: Software, hold_seconds: float) -> Batch | None:
-    """Predict and seal everybody due; None where nobody is. `at` is the batch's instant, `hold_seconds` its fixed duration.
+def run(*, study: Study, at: datetime, software: Software, seconds: float, hold: bool = True) -> Batch | None:
+    """Predict and seal everybody due; None where nobody is. `at` is the batch's instant, `seconds` its fixed duration; a
+    batch that does not `hold` (the replay of a SYNTHETIC past) commits as soon as it is ready.
 
     Raises ArtefactMissing when a locked model's file is not here; then nothing is sealed.
     """
@@ -53,8 +54,9 @@ def run(*, study: Study, at: datetime, software: Software, hold_seconds: float) 
     if not waiting:
         return None
     artefacts = {version.pk: data for version, data in models}
-    sealed = [close(due, artefacts[due.model.pk], software, custodians, began + hold_seconds) for due in waiting]
-    time.sleep(max(0.0, began + hold_seconds - time.monotonic()))
+    sealed = [close(due, artefacts[due.model.pk], software, custodians, began + seconds) for due in waiting]
+    if hold:
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
     return store(study, at, sealed)
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
@@ -31,7 +32,7 @@ def site(db, tmp_path, settings):
 
 
 def run(site):
-    return batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, hold_seconds=0.5)
+    return batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, seconds=20, hold=False)
 
 
 def opened(seal):
@@ -102,7 +103,7 @@ def test_answer_crash_and_timeout_look_alike(site, monkeypatch):
 
 def test_past_the_deadline_everything_is_a_timeout(site):
     participant = complete(site)
-    batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, hold_seconds=-1.0)
+    batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, seconds=-1.0)
     assert opened(Seal.objects.get(participant=participant)).reason == "TIMEOUT"
 
 
@@ -141,7 +142,7 @@ def test_twenty_deliveries_leave_one_seal(tmp_path, settings):
 
     def deliver(_):
         try:
-            batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, hold_seconds=0.0 + 5)
+            batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, seconds=30, hold=False)
         finally:
             connections.close_all()
 
@@ -180,7 +181,7 @@ def test_infer_command_works_with_its_own_login_alone(tmp_path, settings):
     sealed_world.prepare(site)
     participant = complete(site)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CELERY"))} | {
-        "DATABASE_URL": cluster.urls()["infer"].replace("/prime?", f"/{connection.settings_dict['NAME']}?"),
+        "DATABASE_URL": urlsplit(cluster.urls()["infer"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl(),
         "PRIME_VAR": str(tmp_path),
     }
     done = subprocess.run(
@@ -190,5 +191,6 @@ def test_infer_command_works_with_its_own_login_alone(tmp_path, settings):
     assert done.returncode == 0, done.stderr
     assert participant.study_number not in done.stdout + done.stderr
     assert Seal.objects.filter(participant=participant).count() == 1
+    assert opened(Seal.objects.get(participant=participant)).outcome == Outcome.ANSWER
     [anchor] = anchors.read(site.study.code)
     assert anchor.index == ledger.rows(site.study.code)[-1].index

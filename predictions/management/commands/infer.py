@@ -28,14 +28,16 @@ class Command(BaseCommand):
     help = "Predict and seal everybody due, at fixed times (PRIME_BATCH_AT, local; the demonstration every 10 minutes), and anchor."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="run one batch for each study now, anchor, and end")
+        parser.add_argument(
+            "--once", action="store_true", help="run one batch for each study now without waiting for its fixed end, anchor, and stop"
+        )
         parser.add_argument("--study", help="only this study")
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.umask(0o022)  # anchors are for everybody to read
         software = running_software()
         if options["once"]:
-            if not self.run_all(software, options["study"], hold=0.0):
+            if not self.run_all(software, options["study"], hold=False):
                 raise CommandError("infer: a model's artefact is missing or changed; nothing of that study was sealed", returncode=1)
             return
         self.loop(software, options["study"])
@@ -47,16 +49,16 @@ class Command(BaseCommand):
             close_old_connections()
             Heartbeat.objects.update_or_create(name="infer", defaults={"at": timezone.now()})
             if timezone.now() >= due:
-                self.run_all(software, only, hold=settings.PRIME_BATCH_SECONDS)
+                self.run_all(software, only, hold=True)
                 due = next_time(timezone.now())
             time.sleep(HEARTBEAT_SECONDS)
 
-    def run_all(self, software: Software, only: str | None, *, hold: float) -> bool:
+    def run_all(self, software: Software, only: str | None, *, hold: bool) -> bool:
         """One batch and one anchor for each study; says only whether every study could be run."""
         complete = True
         for study in Study.objects.filter(code=only) if only else Study.objects.all():
             try:
-                batch.run(study=study, at=study.now(), software=software, hold_seconds=hold)
+                batch.run(study=study, at=study.now(), software=software, seconds=settings.PRIME_BATCH_SECONDS, hold=hold)
             except ArtefactMissing:
                 complete = False
             anchors.write(study=study.code, at=study.now())
