@@ -23,7 +23,7 @@ setup: ## Build .venv from requirements.lock (hashes checked); nothing to do whe
 	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP); fi
 
 check: setup lint types arch ## Lint, types, import contracts, migrations, deployment settings, generated docs
-	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	PRIME_PUBLIC_URL=https://prime.example $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py states --check
 
