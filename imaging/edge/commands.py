@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -128,7 +129,8 @@ def _run(options: argparse.Namespace) -> int:
     if platform is not None:
         homes.move_platform(home, platform)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("pydicom").disabled = True  # its messages quote values
+    logging.getLogger("pydicom").disabled = True  # its messages quote values, and so do its warnings
+    warnings.simplefilter("ignore")
     ports = Ports(
         address=os.environ.get("PRIME_BIND", "127.0.0.1"),
         dicom=int(os.environ.get("PRIME_DICOM_PORT", "11112")),

@@ -20,6 +20,7 @@ from imaging.edge.manifest import MAX_OBJECT_BYTES
 from imaging.edge.rules import CT_MR_CLASSES, KEPT_CLASSES
 
 MAX_DEPTH, MAX_ELEMENTS = 32, 100_000
+FIRST_CJK = 0x2E80
 _ROUTE = frozenset({0x00080054, 0x00080056, 0x00880130, 0x00880140})  # where a copy was fetched from: no part of its content
 
 
@@ -132,14 +133,25 @@ def local_ids(dataset: Dataset) -> list[tuple[str, str]]:
 
 
 def _text(dataset: Dataset, name: str) -> str:
-    element = dataset.get_item(name)
+    element, charset = dataset.get_item(name), dataset.get_item("SpecificCharacterSet")
     raw = b"" if element is None else _bytes(element)
-    for encoding in ("utf-8", "gb18030"):
+    return decoded(raw, b"" if charset is None else _bytes(charset)).strip("\0 ")
+
+
+def decoded(raw: bytes, charset: bytes) -> str:
+    """A text in the charset it is labelled with when that is Unicode or GB; else UTF-8 if that reads as Chinese, else GB18030.
+
+    Hospitals label GBK as Latin-1 or not at all, and many a GBK word is also valid UTF-8 of another script.
+    """
+    labelled = {b"ISO_IR 192": "utf-8", b"GB18030": "gb18030", b"GBK": "gb18030"}.get(charset.strip(b" \0"))
+    for encoding in (labelled,) if labelled else ("utf-8", "gb18030"):
         try:
-            return raw.decode(encoding).strip("\0 ")
+            text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    return raw.decode("latin-1").strip("\0 ")
+        if labelled or encoding == "gb18030" or all(letter.isascii() or ord(letter) >= FIRST_CJK for letter in text):
+            return text
+    return raw.decode("latin-1")
 
 
 def _bytes(element: DataElement | RawDataElement) -> bytes:

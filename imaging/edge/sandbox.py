@@ -4,10 +4,12 @@ A parser that runs wild or is killed costs one call: the next one starts a new p
 """
 
 import ctypes
+import logging
 import multiprocessing
 import os
 import resource
 import signal
+import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -70,6 +72,8 @@ def _serve(connection: "Connection[Any, Any]", parent: int) -> None:
     if os.getppid() != parent:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)  # a parser's warnings quote what it read
+    warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
