@@ -13,6 +13,7 @@ from django.conf import settings
 
 _GIB = 2**30
 _SECONDS_AT_LEAST, _SECONDS_EACH = 30, 0.2
+_NOT_INSTALLED = ("ModuleNotFoundError", "ImportError")
 _EXIT_UNREADABLE = 3  # as imaging.parser documents; importing it here would load pydicom into every process
 
 
@@ -96,6 +97,8 @@ def _answer(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
         raise Unparseable("too_long")
     if done.returncode in (-9, -15):
         raise ParserStopped(f"the parser was ended by signal {-done.returncode}")
+    if any(fault in done.stderr.strip().rpartition("\n")[2] for fault in _NOT_INSTALLED):
+        raise ParserStopped("the parser could not start: this installation is not complete")
     raise Unparseable("crash")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -222,6 +223,14 @@ def test_fault_of_this_machine_refuses_nothing(world: World, participant: Partic
     Package.objects.update(due_at=timezone.now())
     assert ingest.sweep() == 1
     assert world.receipt(sealed[0]).state == "archived"
+
+
+def test_installation_that_is_not_complete_refuses_nothing(world: World, participant: Participant, settings: Any, tmp_path: Path) -> None:
+    """RL-02: the parser's program is missing (half an upgrade): that is no fault of the package."""
+    world.put(world.seal(participant.study_number, ct_series(participant.study_number)))
+    settings.BASE_DIR = tmp_path
+    assert ingest.sweep() == 0
+    assert Package.objects.get().state == "stored"
 
 
 def test_leftovers_of_killed_processes_are_swept(world: World, participant: Participant) -> None:
