@@ -61,11 +61,11 @@ def pack(bundle: Bundle) -> bytes:
         "request.json": canonical(bundle.request),
         "ledger.public": _lines([{"index": row.index, "C": row.commitment.hex(), "h": row.head.hex()} for row in bundle.rows]),
         "ledger.restricted": _lines([_record(row) for row in bundle.rows]),
-        "artefact.enc": canonical({name: _envelope(each) for name, each in bundle.artefacts.items()}),
-        "cut/cut.enc": canonical(_envelope(bundle.cut)),
+        "artefact.enc": canonical({name: envelope_json(each) for name, each in bundle.artefacts.items()}),
+        "cut/cut.enc": canonical(envelope_json(bundle.cut)),
         **{f"approvals/{letter}.sig": signature for letter, signature in bundle.approvals.items()},
         **{f"anchors/{place:06}.json": anchor.encode() for place, anchor in enumerate(bundle.anchors)},
-        **{f"seals/{index}.json": canonical(_envelope(envelope)) for index, envelope in bundle.seals.items()},
+        **{f"seals/{index}.json": canonical(envelope_json(envelope)) for index, envelope in bundle.seals.items()},
         **{f"snapshots/{name}": content for name, content in bundle.snapshots.items()},
         **({"half.json": canonical(bundle.half)} if bundle.half else {}),
     }
@@ -98,10 +98,10 @@ def _read(members: dict[str, bytes]) -> Bundle:
         dict(_folder(members, "approvals", ".sig")),
         _rows(members["ledger.public"], members["ledger.restricted"]),
         tuple(Anchor.decode(content) for _, content in _folder(members, "anchors", ".json")),
-        {int(name): _read_envelope(json.loads(content)) for name, content in _folder(members, "seals", ".json")},
+        {int(name): read_envelope(json.loads(content)) for name, content in _folder(members, "seals", ".json")},
         dict(_folder(members, "snapshots", "")),
-        {name: _read_envelope(each) for name, each in json.loads(members["artefact.enc"]).items()},
-        _read_envelope(json.loads(members["cut/cut.enc"])),
+        {name: read_envelope(each) for name, each in json.loads(members["artefact.enc"]).items()},
+        read_envelope(json.loads(members["cut/cut.enc"])),
         half,
     )
 
@@ -150,11 +150,13 @@ def _rows(public: bytes, restricted: bytes) -> tuple[Row, ...]:
     )
 
 
-def _envelope(envelope: Envelope) -> dict[str, Any]:
+def envelope_json(envelope: Envelope) -> dict[str, Any]:
+    """An envelope as JSON, in a bundle and beside a cut."""
     return {"ciphertext": _b64(envelope.ciphertext), "wraps": {pair: _b64(envelope.wraps[pair]) for pair in PAIRS}}
 
 
-def _read_envelope(value: dict[str, Any]) -> Envelope:
+def read_envelope(value: dict[str, Any]) -> Envelope:
+    """The inverse of `envelope_json`. Raises KeyError, TypeError or ValueError for anything else."""
     return Envelope(base64.b64decode(value["ciphertext"]), {pair: base64.b64decode(value["wraps"][pair]) for pair in PAIRS})
 
 

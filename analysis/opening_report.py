@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from accounts import chain
 from accounts.canonical import canonical
+from analysis import opening_result
 from analysis.consistency import Sealed, Tag, tag
 from analysis.opening import OpenedSeal, Opening
 from analysis.opening_bundle import BundleRefused
@@ -55,9 +56,9 @@ def tags(opening: Opening) -> dict[str, Tag]:
 
 
 def files(opening: Opening) -> dict[str, bytes]:
-    """`tags.csv`, `predictions.csv` and `report.json`, ready to be written or encrypted to recipients."""
+    """`tags.csv`, `predictions.csv`, `report.json` and those of `opening_result`, ready to be written or encrypted to recipients."""
     found = tags(opening)
-    return {
+    return opening_result.files(opening, found) | {
         "tags.csv": _csv({"patient": number, **asdict(each)} for number, each in found.items()),
         "predictions.csv": _csv(_prediction(seal) for seal in opening.seals),
         "report.json": canonical(report(opening, found)) + b"\n",

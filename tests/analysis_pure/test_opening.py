@@ -370,7 +370,8 @@ def test_result_is_encrypted_to_each_named_recipient_and_to_nobody_else():
     assert opening_report.read_result(written["dmc.enc"], dmc) == opening_report.files(opened)
     with pytest.raises(KeyRefused):
         opening_report.read_result(written["dmc.enc"], statistician)
-    assert opening_report.results(open_(sealed_study().bundle())).keys() == {"tags.csv", "predictions.csv", "report.json"}
+    in_clear = {"tags.csv", "predictions.csv", "report.json", "analysis.json", "analysis_cut.csv"}
+    assert opening_report.results(open_(sealed_study().bundle())).keys() == in_clear
 
 
 def test_cut_with_an_unknown_strategy_is_refused():

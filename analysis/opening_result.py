@@ -1,0 +1,195 @@
+"""The comparison inside the opening: tags joined with the outcomes of the cut, naive and adjusted, both or neither.
+
+Source: F1, AN-07, AN-08, AN-21, `docs/statistics.md`. Computed offline on the second custodian's device, because before publication no
+machine of the platform holds tags and outcomes together. Pure: an opening in, files out; the seed comes from the request.
+"""
+
+import csv
+import io
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from accounts import canonical
+from accounts.canonical import number
+from analysis import survival_times
+from analysis.consistency import State, Tag
+from analysis.e_value import e_value
+from analysis.opening import Opening
+from analysis.propensity import overlap
+from analysis.result_json import comparison_json, curve_rows
+from analysis.survival_times import Floats
+from analysis.weighting import Comparison, compare_naive_and_adjusted, design
+from studies import protocol
+
+REPLICATES = 400
+OUTCOMES = ("rfs_time", "rfs_event", "rfs_reason", "os_time", "os_event", "recurrence_time", "recurrence_cause")
+FIXED = frozenset(
+    {"patient", "center", "surgery_date", "strategy", "strategy_rule", "window_closed", "site_reason", "known_on", "zone", *OUTCOMES}
+)
+"""The columns of an opening cut that are neither confounders nor inputs of a model."""
+MODALITIES = ("clinical_", "arterial_", "venous_", "slide_", "report_")
+LOG10 = frozenset({"afp"})
+"""Confounders over several orders of magnitude: they enter as log10."""
+
+Cells = Mapping[str, str]
+
+
+def files(opening: Opening, found: Mapping[str, Tag]) -> dict[str, bytes]:
+    """`analysis.json`, `analysis_cut.csv` (one row per enrolled patient, for R), `curves.csv` and `balance.csv`."""
+    rows = list(csv.DictReader(io.StringIO(opening.cut.decode())))
+    names = confounders_of(rows)
+    compared = [row for row in rows if _consistent(found.get(row["patient"])) is not None]
+    comparison, refused = compare(opening, compared, found, names)
+    weights = _weights(compared, found, names) if comparison else {}
+    said = {
+        "v": 1,
+        "study": opening.bundle.request["study"],
+        "request": opening.bundle.request_digest,
+        "cut": opening.bundle.request["cut"],
+        "rule": opening.bundle.request["rule"],
+        "flow": flow(rows, found),
+        "comparison": None if comparison is None else comparison_json(comparison) | {"e_value": number(_e_value(comparison))},
+        "refused": refused,
+    }
+    written = {
+        "analysis.json": canonical.canonical(said) + b"\n",
+        "analysis_cut.csv": _csv(_patient(row, found, weights, names) for row in rows),
+    }
+    if comparison:
+        written["curves.csv"] = _csv(curve_rows(comparison))
+        written["balance.csv"] = _csv({"covariate": one.name, "before": one.before, "after": one.after} for one in comparison.balance)
+    return written
+
+
+def confounders_of(rows: Sequence[Cells]) -> list[str]:
+    """The names of the confounders in a cut: what is neither fixed nor a model's input."""
+    return [name for name in (rows[0] if rows else ()) if name not in FIXED and not name.startswith(MODALITIES)]
+
+
+def compare(opening: Opening, rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str]) -> tuple[Comparison | None, str]:
+    """Both rows of the result, or neither and the sentence that says why it cannot be estimated."""
+    if not rows or not set(OUTCOMES) <= set(rows[0]):
+        return None, "the cut holds no evaluable patient with outcomes"
+    landmark = opening.bundle.request["rule"]["landmark_days"]
+    frame = frame_of(rows, found, names)
+    seed = int(opening.bundle.request_digest[:8], 16)
+    try:
+        return compare_naive_and_adjusted(
+            frame, confounders=[name for name in frame if name.startswith("x_")], seed=seed, replicates=REPLICATES,
+            landmark_day=landmark, horizon_day=_horizon(opening, frame, landmark),
+        ), ""  # fmt: skip
+    except (ValueError, np.linalg.LinAlgError) as error:
+        return None, str(error)
+
+
+def frame_of(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str]) -> dict[str, Any]:
+    """The columns of the comparison; confounders are prefixed `x_`, imputed by the median with a mark, text by "unknown" (AN-14)."""
+    tags = [found[row["patient"]] for row in rows]
+    frame: dict[str, Any] = {
+        "time": np.array([float(row["rfs_time"]) for row in rows]),
+        "event": np.array([int(row["rfs_event"]) for row in rows]),
+        "consistent": np.array([int(bool(_consistent(tag))) for tag in tags]),
+        "recommended": np.array([str(tag.recommended) for tag in tags]),
+        "center": np.array([row["center"] for row in rows]),
+    }
+    for name in names:
+        frame |= {f"x_{part}": values for part, values in _column(name, [row[name] for row in rows]).items()}
+    return frame
+
+
+def flow(rows: Sequence[Cells], found: Mapping[str, Tag]) -> dict[str, Any]:
+    """Every enrolled patient in exactly one leaf (EN-07): analysed by agreement, not evaluable by reason, pending, outside the scope."""
+    states = Counter(str(found[row["patient"]].state) if row["patient"] in found else "OUTSIDE_SCOPE" for row in rows)
+    reasons: dict[str, list[Cells]] = defaultdict(list)
+    for row in rows:
+        tag = found.get(row["patient"])
+        if tag and tag.state == State.NOT_EVALUABLE:
+            reasons[tag.reason].append(row)
+    return {
+        "enrolled": len(rows),
+        "consistent": states[State.CONSISTENT],
+        "inconsistent": states[State.INCONSISTENT],
+        "pending": states[State.PENDING],
+        "outside_scope": states["OUTSIDE_SCOPE"],
+        "not_evaluable": [_reason(reason, members) for reason, members in sorted(reasons.items())],
+    }
+
+
+def _reason(reason: str, rows: Sequence[Cells]) -> dict[str, Any]:
+    return {
+        "reason": reason,
+        "n": len(rows),
+        "events": sum(row.get("rfs_event") == "1" for row in rows),
+        "centers": dict(sorted(Counter(row["center"] for row in rows).items())),
+        "strategies": dict(sorted(Counter(row["strategy"] for row in rows).items())),
+    }
+
+
+def _consistent(tag: Tag | None) -> bool | None:
+    """None for whoever has no tag that counts."""
+    return None if tag is None or tag.state not in (State.CONSISTENT, State.INCONSISTENT) else tag.state == State.CONSISTENT
+
+
+def _column(name: str, texts: Sequence[str]) -> dict[str, Any]:
+    try:
+        values = np.array([float(text) if text else math.nan for text in texts])
+    except ValueError:
+        return {name: np.array([text or "unknown" for text in texts])}
+    missing = np.isnan(values)
+    if missing.all():
+        return {}
+    if name in LOG10:
+        values = np.log10(np.maximum(values, 1e-3))
+    filled = np.where(missing, np.median(values[~missing]), values)
+    return {name: filled} | ({f"{name}_missing": missing.astype(float)} if missing.any() else {})
+
+
+def _horizon(opening: Opening, frame: Mapping[str, Any], landmark: int) -> float | None:
+    """The protocol's reading day (F4), or None (the longest that both groups were observed) where the data end before it."""
+    named = opening.bundle.body(0).get("protocol")
+    if named is None:
+        return None
+    day = float(protocol.load(named["id"], named["version"], named["digest"]).horizon_read_day)
+    longest = min(float(frame["time"][frame["consistent"] == group].max(initial=0)) for group in (0, 1))
+    return day if longest >= day > landmark else None
+
+
+def _weights(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str]) -> dict[str, float]:
+    """The overlap weight of each compared patient: the same model of the same rows as in the comparison."""
+    frame = frame_of(rows, found, names)
+    _names, matrix = design(frame, [name for name in frame if name.startswith("x_")])
+    labels = [survival_times.codes(frame[name], len(rows), name) for name in ("center", "recommended")]
+    weight: Floats = overlap(frame["consistent"] == 1, matrix, labels).weight
+    return {row["patient"]: float(value) for row, value in zip(rows, weight, strict=True)}
+
+
+def _e_value(comparison: Comparison) -> float:
+    ratio = comparison.adjusted.hazard_ratio.value
+    return e_value(ratio) if math.isfinite(ratio) and ratio > 0 else math.nan
+
+
+def _patient(row: Cells, found: Mapping[str, Tag], weights: Mapping[str, float], names: Sequence[str]) -> dict[str, Any]:
+    tag = found.get(row["patient"])
+    consistent = _consistent(tag)
+    return {
+        **{name: row.get(name, "") for name in ("patient", "center", "surgery_date", "strategy", *OUTCOMES)},
+        "tag": tag.state if tag else "OUTSIDE_SCOPE",
+        "reason": tag.reason if tag else "",
+        "recommended": (tag.recommended if tag else None) or "",
+        "consistent": "" if consistent is None else int(consistent),
+        "weight": number(weights[row["patient"]]) if row["patient"] in weights else "",
+        **{name: row[name] for name in names},
+    }
+
+
+def _csv(rows: Any) -> bytes:
+    listed = list(rows)
+    written = io.StringIO()
+    writer = csv.DictWriter(written, list(listed[0]) if listed else ["patient"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(listed)
+    return written.getvalue().encode()
