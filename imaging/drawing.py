@@ -40,7 +40,8 @@ def draw(path: Path, frame: int, out: Path) -> dict[str, Any]:
         if int(dataset.Rows) * int(dataset.Columns) > MOST_PIXELS or int(dataset.get("SamplesPerPixel", 1)) != 1:
             raise NotDrawable("pixel_format")
         stored = pixel_array(path, index=frame)
-        values = np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64)
+        values = np.asarray(apply_modality_lut(stored, _group(dataset, frame, "PixelValueTransformationSequence")), dtype=np.float64)
+        aspect = _aspect(_group(dataset, frame, "PixelMeasuresSequence"))
     except (AttributeError, KeyError, IndexError, ValueError, TypeError, RuntimeError, NotImplementedError, EOFError):
         raise NotDrawable("pixel_data") from None
     windows = CT_WINDOWS if dataset.Modality == "CT" else (percentile_window(values),)
@@ -49,7 +50,7 @@ def draw(path: Path, frame: int, out: Path) -> dict[str, Any]:
     for window in windows:
         grey = through(values, window)
         file = out.with_name(f"{out.name}-{window.name}.png")
-        _save(255 - grey if inverted else grey, _aspect(dataset), file)
+        _save(255 - grey if inverted else grey, aspect, file)
         drawn.append({"name": window.name, "center": window.center, "width": window.width, "file": str(file)})
     return {"windows": drawn}
 
@@ -65,6 +66,16 @@ def percentile_window(values: Floats) -> Window:
     lit = values[values > values.min()]
     low, high = np.percentile(lit if lit.size else values, [1, 99])
     return Window("percentile", float((low + high) / 2), float(max(high - low, 2)))
+
+
+def _group(dataset: pydicom.Dataset, frame: int, name: str) -> pydicom.Dataset:
+    """Where the attributes of a functional group stand: its item for the frame of an enhanced image, the dataset of a classic one."""
+    if "PerFrameFunctionalGroupsSequence" not in dataset:
+        return dataset
+    for item in (dataset.PerFrameFunctionalGroupsSequence[frame], *dataset.get("SharedFunctionalGroupsSequence", [])):
+        if name in item:
+            return item[name].value[0]
+    return pydicom.Dataset()
 
 
 def _aspect(dataset: pydicom.Dataset) -> float:
