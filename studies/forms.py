@@ -15,7 +15,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from studies import typed_dates
-from studies.models import Center
+from studies.models import Center, Screening
 from studies.protocol import Protocol
 from studies.vocabulary import Sex
 
@@ -121,20 +121,45 @@ class AnswersForm(PageForm):
         return [field for field in self if field.name.startswith(PREFIX)]
 
 
-class ScreeningForm(AnswersForm):
-    """A new line of the screening log."""
+class PatientForm(AnswersForm):
+    """The facts of the screening row beside the attestations; a birth date is used once and kept nowhere."""
 
     surgery_date = TypedDateField(label=gettext_lazy("Date of surgery"))
     age = forms.IntegerField(required=False, min_value=0, max_value=120, label=gettext_lazy("Age at surgery"))
     birth_date = TypedDateField(required=False, label=gettext_lazy("or birth date"))
     sex = forms.ChoiceField(choices=Sex.choices, widget=forms.RadioSelect, initial=Sex.UNKNOWN, label=gettext_lazy("Sex"))
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["age"].widget = forms.TextInput(attrs={"class": "n", "inputmode": "numeric", "autocomplete": "off", "maxlength": 3})
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("age") is not None and data.get("birth_date"):
+            self.add_error("birth_date", _("Give the age or the birth date, not both."))
+        return data
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The arguments that `screening.screen` and `screening.amend` share."""
+        data = self.cleaned_data
+        return {
+            "surgery_date": data["surgery_date"],
+            "birth_date": data["birth_date"] or None,
+            "age_at_surgery": data["age"],
+            "sex": data["sex"],
+            "answers": self.answers,
+        }
+
+
+class ScreeningForm(PatientForm):
+    """A new line of the screening log."""
+
     def __init__(self, *args: Any, centers: list[Center], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.centers = {str(center.uuid): center for center in centers}
         if not self.is_bound:
             self.fields["surgery_date"].widget.attrs["autofocus"] = True
-        self.fields["age"].widget = forms.TextInput(attrs={"class": "n", "inputmode": "numeric", "autocomplete": "off", "maxlength": 3})
         if len(centers) > 1:
             choices = [(uuid, f"{center.code} {center.name}") for uuid, center in self.centers.items()]
             self.fields = {"center": forms.ChoiceField(choices=choices, label=_("Center")), **self.fields}
@@ -144,19 +169,20 @@ class ScreeningForm(AnswersForm):
         """The center chosen, or the only one there is."""
         return self.centers[self.cleaned_data["center"]] if "center" in self.cleaned_data else next(iter(self.centers.values()))
 
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if data.get("age") is not None and data.get("birth_date"):
-            self.add_error("birth_date", _("Give the age or the birth date, not both."))
-        return data
 
-
-class AmendForm(AnswersForm):
-    """Changed answers of a line of the log, and why they changed."""
+class AmendForm(PatientForm):
+    """A line of the log as it stands, to be corrected or completed, and why."""
 
     reason = forms.CharField(
         max_length=200, label=gettext_lazy("Why it changes"), help_text=gettext_lazy("for example: pathology report came")
     )
+
+    @classmethod
+    def of(cls, line: Screening) -> "AmendForm":
+        """The form filled with what the line says now."""
+        answered = {PREFIX + code: answer for code, answer in line.answers.items() if answer != "unknown"}
+        row = {"surgery_date": line.surgery_date.isoformat(), "age": line.age_at_surgery, "sex": line.sex}
+        return cls(protocol=line.center.study.protocol, initial=row | answered)
 
 
 class ReasonForm(PageForm):

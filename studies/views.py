@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from studies import access, accrual, clock, consent, enrollment, lists, screening, study_number, wording, worklist
 from studies.access import Permission
 from studies.eligibility import Verdict
-from studies.forms import PREFIX, AmendForm, ConsentForm, ExcludeForm, PageForm, ReasonForm, ScreeningForm, read_date, say_date
+from studies.forms import AmendForm, ConsentForm, ExcludeForm, PageForm, ReasonForm, ScreeningForm, read_date, say_date
 from studies.models import Screening, Study
 from studies.vocabulary import ScreeningStatus
 
@@ -34,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
     for permission, page in ((Permission.SCREENING_VIEW, "worklist"), (Permission.STUDY_VIEW, "overview")):
         if permission in held:
             return redirect(page)
-    return render(request, "studies/home.html", {"roles": [role.label for role in sorted(access.roles_of(request.user))]})
+    return render(request, "studies/home.html", {"roles": _(", ").join(str(role.label) for role in sorted(access.roles_of(request.user)))})
 
 
 @require_GET
@@ -87,6 +87,7 @@ def screening_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _screening_page(request, _line(request, uuid))
 
 
+@sensitive_post_parameters("birth_date")
 @require_POST
 def screening_answers(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Change answers of a line, with the reason."""
@@ -97,7 +98,7 @@ def screening_answers(request: HttpRequest, uuid: UUID) -> HttpResponse:
         line,
         "answers_form",
         form,
-        lambda: screening.amend(screening=line, answers=form.answers, reason=form.cleaned_data["reason"], by=request.user),
+        lambda: screening.amend(screening=line, reason=form.cleaned_data["reason"], by=request.user, **form.facts),
     )
 
 
@@ -190,17 +191,8 @@ def _line(request: HttpRequest, uuid: UUID) -> Screening:
 
 
 def _screen(form: ScreeningForm, request: HttpRequest) -> Screening:
-    data = form.cleaned_data
-    return screening.screen(
-        center=form.chosen_center,
-        surgery_date=data["surgery_date"],
-        birth_date=data["birth_date"] or None,
-        age_at_surgery=data["age"],
-        sex=data["sex"],
-        answers=form.answers,
-        row_token=request.POST.get("row_token", "")[:64] or None,
-        by=request.user,
-    )
+    token = request.POST.get("row_token", "")[:64]
+    return screening.screen(center=form.chosen_center, row_token=token or None, by=request.user, **form.facts)
 
 
 def _attempt(form: PageForm, write: Callable[[], T]) -> T | None:
@@ -249,8 +241,7 @@ def _forms(request: HttpRequest, line: Screening) -> dict[str, PageForm]:
     protocol, forms = line.center.study.protocol, dict[str, PageForm]()
     may_screen = access.may(request.user, Permission.SCREEN, line.center)
     if line.status == ScreeningStatus.SCREENED and may_screen:
-        answered = {PREFIX + code: answer for code, answer in line.answers.items()}
-        forms["answers_form"] = AmendForm(protocol=protocol, initial=answered)
+        forms["answers_form"] = AmendForm.of(line)
         forms["exclude_form"] = ExcludeForm(protocol=protocol)
     if line.status == ScreeningStatus.EXCLUDED and may_screen:
         forms["reinstate_form"] = ReasonForm()
