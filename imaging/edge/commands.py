@@ -9,12 +9,11 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from imaging.edge import clock, links, peers, state
 from imaging.edge import home as homes
-from imaging.edge import links, peers, state
 from imaging.edge.exchange import Exchange, PlatformUnreachable
 from imaging.edge.home import Home, HomeFault
 from imaging.edge.keys import KeyFault
@@ -155,7 +154,7 @@ def _peer(options: argparse.Namespace) -> int:
 
 def _link(options: argparse.Namespace) -> int:
     home = _opened(options)
-    center, now, by = home.settings["center"], datetime.now(UTC), os.environ.get("SUDO_USER") or _user()
+    center, now, by = home.settings["center"], clock.now(), os.environ.get("SUDO_USER") or _user()
     with closing(state.connect(home.database)) as connection:
         match options.words:
             case ["list"]:
@@ -177,7 +176,7 @@ def _link(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     home = _opened(options)
     with closing(state.connect(home.database)) as connection:
-        counts = status(home, connection, at=datetime.now(UTC))
+        counts = status(home, connection, at=clock.now())
     _show(options, counts, [f"{name}\t{value}" for name, value in counts.items()])
     return DONE
 
@@ -185,7 +184,7 @@ def _status(options: argparse.Namespace) -> int:
 def _heartbeat(options: argparse.Namespace) -> int:
     home = _opened(options)
     with closing(state.connect(home.database)) as connection:
-        counts = status(home, connection, at=datetime.now(UTC))
+        counts = status(home, connection, at=clock.now())
     try:
         answer = beat(Exchange(home), counts)
     except PlatformUnreachable as fault:

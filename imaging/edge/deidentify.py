@@ -9,6 +9,7 @@ import hmac
 import re
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -152,29 +153,20 @@ def _keep(kept: Dataset, tag: BaseTag, vr: str, value: Any) -> None:
 
 def _text(raw: bytes, rule: str, key: bytes) -> str | list[str] | None:
     """What may leave of a text, or None. It is judged as bytes: never decoded by a charset that the sender claims."""
+    if rule in _BYTES_RULES:
+        return _BYTES_RULES[rule](raw)
     parts = [part.decode("ascii", errors="replace").strip(" \0") for part in raw.split(b"\\")]
-    match rule:
-        case "uid":
-            return keyed_uid(key, parts[0]) if parts[0] else None
-        case "class":
-            return parts[0] if parts[0] in UID_dictionary else None
-        case "date" | "time" | "datetime" | "offset":
-            return parts[0] if _GRAMMAR[rule].fullmatch(parts[0]) else None
-        case "code":
-            return [part if part in vocabulary.CODES else "OTHER" for part in parts] if parts[0] in vocabulary.CODES else None
-        case "words":
-            return _within(vocabulary.phase_words(raw))
-        case "agent":
-            return _within(vocabulary.codes_in(raw, vocabulary.AGENTS)[:1])
-        case "maker":
-            return (vocabulary.codes_in(raw, vocabulary.MAKERS) or ["OTHER"])[0]
-        case "device":
-            return vocabulary.device_words(raw) or None
-        case "sex":
-            return parts[0] if parts[0] in ("M", "F", "O") else None
-        case "age":
-            return _age(parts[0])
-    raise AssertionError(rule)
+    if rule == "uid":
+        return keyed_uid(key, parts[0]) if parts[0] else None
+    return _PARTS_RULES[rule](parts)
+
+
+def _codes(parts: list[str]) -> list[str] | None:
+    return [part if part in vocabulary.CODES else "OTHER" for part in parts] if parts[0] in vocabulary.CODES else None
+
+
+def _grammatical(rule: str) -> Callable[[list[str]], str | None]:
+    return lambda parts: parts[0] if _GRAMMAR[rule].fullmatch(parts[0]) else None
 
 
 def _within(codes: list[str], room: int = 64) -> str | None:
@@ -238,6 +230,21 @@ def _age_between(born: str, on: str) -> str | None:
         return None
     years = int(on[:4]) - int(born[:4]) - (on[4:] < born[4:])
     return f"{min(years, OLDEST):03d}Y"
+
+
+_BYTES_RULES: dict[str, Callable[[bytes], str | None]] = {
+    "words": lambda raw: _within(vocabulary.phase_words(raw)),
+    "agent": lambda raw: _within(vocabulary.codes_in(raw, vocabulary.AGENTS)[:1]),
+    "maker": lambda raw: (vocabulary.codes_in(raw, vocabulary.MAKERS) or ["OTHER"])[0],
+    "device": lambda raw: vocabulary.device_words(raw) or None,
+}
+_PARTS_RULES: dict[str, Callable[[list[str]], str | list[str] | None]] = {
+    **{rule: _grammatical(rule) for rule in ("date", "time", "datetime", "offset")},
+    "class": lambda parts: parts[0] if parts[0] in UID_dictionary else None,
+    "code": _codes,
+    "sex": lambda parts: parts[0] if parts[0] in ("M", "F", "O") else None,
+    "age": lambda parts: _age(parts[0]),
+}
 
 
 def _set_pixels(image: Dataset, source: Dataset, syntax: UID) -> None:

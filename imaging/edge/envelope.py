@@ -68,7 +68,9 @@ def sign_request(*, private_key: bytes, gateway: str, method: str, path: str, bo
     return {GATEWAY_HEADER: gateway, TIME_HEADER: said["at"], SIGNATURE_HEADER: keys.to_text(signature)}
 
 
-def verify_request(headers: Mapping[str, str], method: str, path: str, body_sha256: str, key: bytes, now: datetime) -> str:
+def verify_request(  # noqa: PLR0917 - the order both sides agreed on
+    headers: Mapping[str, str], method: str, path: str, body_sha256: str, key: bytes, now: datetime
+) -> str:
     """The gateway id of a request truly signed by `key` (32-byte Ed25519 public) within 5 minutes of `now`.
 
     `path` is the path as sent (no query string is ever used), `body_sha256` the hex digest of the body as received.

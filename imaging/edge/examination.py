@@ -73,16 +73,19 @@ def _judge(dataset: Dataset, found: Examined, affected: tuple[str, str]) -> tupl
         return "quarantine", "sop-mismatch"
     if sop_class not in CT_MR_CLASSES:
         return ("quarantine", "class-not-handled") if sop_class in KEPT_CLASSES else ("discard", "class-not-used")
-    if not all(UID.fullmatch(uid) for uid in (found.sop_uid, found.series_uid, found.study_uid)):
-        return "quarantine", "missing-uid"
-    if not found.ids:
-        return "quarantine", "no-patient-id"
     try:
-        if reason := deidentify.refusal(dataset) or _pixels(dataset):
-            return "quarantine", reason
-    except Exception:
-        return "quarantine", "unparseable"
-    return "instance", ""
+        reason = _fault(dataset, found)
+    except Exception:  # a value that cannot be read as what it should be
+        reason = "unparseable"
+    return ("quarantine", reason) if reason else ("instance", "")
+
+
+def _fault(dataset: Dataset, found: Examined) -> str | None:
+    if not all(UID.fullmatch(uid) for uid in (found.sop_uid, found.series_uid, found.study_uid)):
+        return "missing-uid"
+    if not found.ids:
+        return "no-patient-id"
+    return deidentify.refusal(dataset) or _pixels(dataset)
 
 
 def _pixels(dataset: Dataset) -> str | None:

@@ -6,13 +6,12 @@ import json
 import ssl
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from accounts.canonical import canonical
-from imaging.edge import envelope
+from imaging.edge import clock, envelope
 from imaging.edge.home import SOFTWARE, Home
 
 SECONDS = 60
@@ -54,7 +53,7 @@ class Exchange:
             return self._ask("PUT", path, body, sha256, size)
 
     def _ask(self, method: str, path: str, body: bytes | BinaryIO, sha256: str, size: int) -> Answer:
-        at = datetime.now(UTC)
+        at = clock.now()
         signed = envelope.sign_request(private_key=self.key, gateway=self.gateway, method=method, path=path, body_sha256=sha256, at=at)
         headers = signed | {"Content-Length": str(size), "Content-Type": "application/octet-stream", "User-Agent": SOFTWARE}
         try:

@@ -7,9 +7,10 @@ import json
 import logging
 import os
 from collections import deque
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from imaging.edge import clock
 
 log = logging.getLogger(__name__)
 LARGEST = 8 * 2**20
@@ -23,7 +24,7 @@ class History:
 
     def add(self, what: str, **facts: Any) -> None:
         """Append one line; a disk that cannot take it costs the line, not the association."""
-        line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "what": what} | facts) + "\n"
+        line = json.dumps({"at": clock.now().isoformat(timespec="milliseconds"), "what": what} | facts) + "\n"
         try:
             if self.path.exists() and self.path.stat().st_size > LARGEST:
                 self.path.replace(self.path.with_suffix(".older.jsonl"))

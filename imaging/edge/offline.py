@@ -92,14 +92,14 @@ def _all(source: Path, out: Path, key: bytes, center: str, number: str | None) -
     files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
     sandbox = Sandbox()
     try:
-        return [(path, _one(sandbox, path, out, key, center, number)) for path in files]
+        return [(path, _one(sandbox, (path, out, key, center, number))) for path in files]
     finally:
         sandbox.close()
 
 
-def _one(sandbox: Sandbox, path: Path, out: Path, key: bytes, center: str, number: str | None) -> Outcome:
+def _one(sandbox: Sandbox, arguments: tuple[Path, Path, bytes, str, str | None]) -> Outcome:
     try:
-        return sandbox.run(clean, path, out, key, center, number)
+        return sandbox.run(clean, *arguments)
     except SandboxFault:
         return Outcome("quarantine", "not-cleaned")
 

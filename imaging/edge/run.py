@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from imaging.edge import health, match, state
+from imaging.edge import clock, health, match, state
 from imaging.edge.exchange import Exchange, PlatformUnreachable
 from imaging.edge.forward import Forwarder
 from imaging.edge.history import History
@@ -79,7 +78,7 @@ class Edge:
         """Whether everything that must not fail works, and the counts."""
         connection = state.connect(self.home.database)
         try:
-            counts = status(self.home, connection, at=datetime.now(UTC))
+            counts = status(self.home, connection, at=clock.now())
         finally:
             connection.close()
         return self.spool.healthy and "work" not in self.faults, counts | {"faults": dict(self.faults), "disk": self.spool.healthy}
@@ -95,7 +94,7 @@ class Edge:
                 if not intake.step():
                     break
             for batch in match.batches(connection, now=time.time(), quiet=self.quiet):
-                packer.pack(batch, at=datetime.now(UTC))
+                packer.pack(batch, at=clock.now())
             return WORK_SECONDS
 
         self._repeat("work", step)

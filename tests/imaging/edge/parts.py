@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from imaging.edge import envelope, home, keys, links, package, peers, state
+from imaging.edge import clock, envelope, home, keys, links, package, peers, state
 from imaging.edge.envelope import Receipt
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -131,7 +132,7 @@ class Platform:
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
         key = self.gateways[headers["Prime-Gateway"]]
-        envelope.verify_request(headers, method, path, hashlib.sha256(body).hexdigest(), key, datetime.now(UTC))
+        envelope.verify_request(headers, method, path, hashlib.sha256(body).hexdigest(), key, clock.now())
         if path == envelope.HEARTBEAT_PATH:
             self.heartbeats.append(json.loads(body))
             return 200, {}
@@ -210,9 +211,11 @@ class EdgeProcess:
     def port(self) -> int:
         return int(self.where["dicom_port"])
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.where['http_port']}"
+    def get(self, path: str) -> bytes:
+        """The body of a page of the edge's own."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.where["http_port"], timeout=20)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().read()
 
     def kill(self) -> None:
         """kill -9 of the whole session, as a power cut would."""

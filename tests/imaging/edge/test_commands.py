@@ -19,7 +19,7 @@ def edge(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PRIME_VAR": str(tmp_path / "var")}
     environment.pop("DATABASE_URL", None)
     command = [sys.executable, "-m", "imaging.edge", *words]
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def deidentify(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PRIME_VAR": str(tmp_path / "var")}
     environment.pop("DATABASE_URL", None)
     command = [sys.executable, str(REPOSITORY / "manage.py"), "deidentify", *words]
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def test_deidentify_works_on_a_folder_without_a_database(tmp_path: Path) -> None:

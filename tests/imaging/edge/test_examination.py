@@ -115,7 +115,8 @@ def test_ids_come_with_their_issuers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("label", "encoding"), [
-    (b"GB18030", "gb18030"), (b"ISO_IR 192", "utf-8"), (b"", "gb18030"), (b"", "utf-8"), (b"ISO_IR 100", "gb18030"), (b"ISO_IR 100", "utf-8"),
+    (b"GB18030", "gb18030"), (b"ISO_IR 192", "utf-8"), (b"", "gb18030"), (b"", "utf-8"),
+    (b"ISO_IR 100", "gb18030"), (b"ISO_IR 100", "utf-8"),
 ])  # fmt: skip
 @pytest.mark.parametrize("text", ["住院0042", "影像号", "张三", "IMG-7"])
 def test_chinese_ids_are_read_however_they_are_labelled(label: bytes, encoding: str, text: str) -> None:

@@ -49,7 +49,7 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(
     chance = random.Random(seed)
     edge = start_edge(edge_home)
     pacs = sender.start(edge_home.directory / "running.json", INSTANCES, tmp_path / "acknowledged")
-    until(lambda: (tmp_path / "acknowledged").exists(), "the sender sends")
+    until((tmp_path / "acknowledged").exists, "the sender sends")
     for _ in range(2):
         time.sleep(chance.uniform(0.05, 1.0))
         edge.kill()
@@ -69,7 +69,7 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(
     ("pwrite64", 40),
     ("sendto", 6),
 ])  # fmt: skip
-def test_kill_at_a_system_call_loses_and_doubles_nothing(
+def test_kill_at_a_system_call_loses_and_doubles_nothing(  # noqa: PLR0917 - fixtures and parameters
     edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path, call: str, when: int
 ) -> None:
     """SIGKILL on entry of the n-th such call of some thread: between sync, rename, directory sync, commit, removal and answer."""

@@ -52,7 +52,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 def dcmtk(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
 
 @needs_dcmtk
@@ -76,7 +76,7 @@ def test_stock_echo_and_store_succeed_and_keep_the_bytes(running: Running, tmp_p
         ("STORESCU", "ANYTHING", "Called AE Title Not Recognized", "1/1/7"),
     ],
 )
-def test_strangers_unlisted_addresses_and_wrong_titles_are_turned_away(
+def test_strangers_unlisted_addresses_and_wrong_titles_are_turned_away(  # noqa: PLR0917 - fixtures and parameters
     running: Running, tmp_path: Path, caller: str, called: str, words: str, code: str
 ) -> None:
     """NW-04: listed address and calling AE and called AE; nothing stored, the exact reason in the history."""
@@ -205,7 +205,7 @@ def test_disk_at_its_reserve_answers_a700_and_recovers_by_itself(running: Runnin
 def test_full_disk_answers_a700_leaves_nothing_and_recovers_by_itself(tmp_path: Path) -> None:
     """ENOSPC of a real file system, without any reserve to warn."""
     (tmp_path / "spool").mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path / "spool")]).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path / "spool")], check=False).returncode:
         pytest.skip("mounting is not allowed here")
     running = Running(tmp_path)
     try:
