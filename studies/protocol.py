@@ -118,6 +118,7 @@ class Variable:
     """One baseline variable: a number within [low, high] in its stored unit, or one of its options."""
 
     code: str
+    section: str
     kind: str
     text: Text
     unit: str
@@ -166,6 +167,7 @@ class Protocol:
     reason_not_eligible: str
     exclusion_reasons: tuple[Coded, ...]
     visits: tuple[Visit, ...]
+    baseline_sections: tuple[Coded, ...]
     baseline: tuple[Variable, ...]
     confounders: tuple[Coded, ...]
     decisions: tuple[Decision, ...]
@@ -252,6 +254,7 @@ def from_data(data: Mapping[str, Any]) -> Protocol:
         reason_not_eligible=data["reason_not_eligible"],
         exclusion_reasons=_coded(data["exclusion_reasons"]),
         visits=tuple(_visit(item) for item in data["visits"]),
+        baseline_sections=_coded(data["baseline_sections"]),
         baseline=tuple(_variable(item) for item in data["baseline"]),
         confounders=_coded(data["confounders"]),
         decisions=tuple(_decision(item) for item in data["decisions"]),
@@ -296,7 +299,8 @@ def _visit(data: Mapping[str, Any]) -> Visit:
 
 def _variable(data: Mapping[str, Any]) -> Variable:
     low, high = Decimal(data.get("low", "0")), Decimal(data.get("high", "0"))
-    return Variable(data["code"], data["kind"], _text(data["text"]), data.get("unit", ""), low, high, _coded(data.get("options", [])))
+    options = _coded(data.get("options", []))
+    return Variable(data["code"], data["section"], data["kind"], _text(data["text"]), data.get("unit", ""), low, high, options)
 
 
 def _imaging(data: Mapping[str, Any]) -> ImagingRule:
