@@ -31,14 +31,14 @@ class World:
     people: dict[str, User] = field(default_factory=dict)
 
 
-def build(code: str = "TEST", *, synthetic: bool = True) -> World:
-    """Two open centers, 01 and 02, in accrual since 200 days ago; every center role at both, every study role once."""
+def build(code: str = "TEST", *, synthetic: bool = True, phase: str = "accrual") -> World:
+    """Two open centers, 01 and 02, in accrual (or draft) since 200 days ago; every center role at both, every study role once."""
     system = User.objects.system()
     began = timezone.localdate() - timedelta(days=200)
     study = setup.create_study(
         code=code, title_zh="试验", title_en="Test", protocol_id="hcc_adjuvant", accrual_from=began, by=system, synthetic=synthetic
     )
-    world = World(setup.advance_phase(study=study, to="accrual", by=system))
+    world = World(study if phase == "draft" else setup.advance_phase(study=study, to=phase, by=system))
     for number in ("01", "02"):
         center = setup.add_center(study=study, code=number, name_zh=f"医院{number}", name_en=f"Hospital {number}", by=system)
         center = setup.file_ethics_approval(
