@@ -33,6 +33,8 @@ BY_MODEL: dict[str, Rule] = {
     "predictions.Batch": {"prime_infer": "SI"},
     "predictions.Snapshot": {"prime_infer": "SI"},
     "predictions.Seal": {"prime_infer": "SI"},
+    "analysis.Publication": {"prime_web": "S"},
+    "analysis.PublishedFile": {"prime_web": "S"},
     "sessions.Session": {"prime_web": "SIUD"},
     "authtoken.Token": {"prime_web": "SID"},
     "contenttypes.ContentType": {"prime_web": "S", "prime_worker": "S"},

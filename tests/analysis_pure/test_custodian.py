@@ -171,7 +171,8 @@ def test_recipient_reads_the_result_and_own_heads_are_asked(devices, tmp_path):
     assert [each.name for each in out.iterdir()] == ["dmc.enc"]
     assert custodian("read", out / "dmc.enc", "--key", devices["A"] / "key", "--out", tmp_path / "no").returncode == 1
     assert custodian("read", out / "dmc.enc", "--key", tmp_path / "key", "--out", tmp_path / "read").returncode == 0
-    assert sorted(each.name for each in (tmp_path / "read").iterdir()) == ["analysis.json", "analysis_cut.csv", "predictions.csv", "report.json", "tags.csv"]
+    expected = ["analysis.json", "analysis_cut.csv", "predictions.csv", "report.json", "tags.csv"]
+    assert sorted(each.name for each in (tmp_path / "read").iterdir()) == expected
     (mail / "2.json").write_bytes(b"{}")
     assert custodian("peel", path, "--key", devices["A"] / "key", "--out", tmp_path / "half2", "--heads", mail).returncode == 2
 

@@ -1,0 +1,199 @@
+"""The cut: the one place where treatment, outcome and what predictions saw are joined; frozen, hashed, reproducible.
+
+Source: formats "Cuts", `docs/blinding.md` §2 and §6. A blinded cut holds no input of a model. An opening cut is encrypted to the
+study's custodians before it is written. The same rows and the same day give the same bytes.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit, ledger
+from accounts.canonical import canonical
+from accounts.models import LedgerRow, User
+from analysis import opening_check
+from analysis.cut_inputs import Inputs
+from analysis.histories import Followed, read, rule_of
+from analysis.opening_bundle import envelope_json
+from analysis.strategy import Rule
+from followup.outcomes import ImpossibleHistory, Outcomes, Reason
+from predictions import registry
+from predictions.models import Custodian, Seal
+from predictions.sealing_envelope import Envelope, enclose
+from studies import access
+from studies.models import Study
+from studies.vocabulary import Phase
+
+KINDS = ("blinded", "opening", "training")
+MAKE = "cut.make"
+CSV, ENCRYPTED, MANIFEST = "cut.csv", "cut.enc", "manifest.json"
+VERIFIED = "the site's statement that the window is closed; source verification does not exist yet"
+_CAUSES = {Reason.RECURRENCE: "1", Reason.DEATH: "2"}
+
+
+class CutRefused(Exception):
+    """The cut cannot be made; `reasons` says why, a sentence each."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A cut in memory: the plain table, its manifest, and what `write` puts on disk."""
+
+    table: bytes
+    manifest: dict[str, Any]
+    files: dict[str, bytes]
+
+
+def make(*, study: Study, kind: str, on: date, by: User, out: Path, commit: str = "") -> Frozen:
+    """Freeze the study as of a day, enter the cut on the ledger and write its files into a new directory.
+
+    `commit` names the code that made it. Raises CutRefused, PermissionDenied, FileExistsError.
+    """
+    access.require_operator(by, MAKE, study)
+    frozen = freeze(study=study, kind=kind, on=on, commit=commit)
+    named = {"cut": frozen.manifest["cut"], "kind": kind, "on": on.isoformat(), "rows": frozen.manifest["rows"]}
+    with transaction.atomic():
+        audit.record(kind="export", by=by, subject="cut", detail={"study": study.code, **named})
+        for record in ("lock", "cut") if kind == "opening" else ("cut",):
+            ledger.append(study=study.code, kind=record, body=named)
+        out.mkdir(mode=0o700, parents=True)
+        for name, content in frozen.files.items():
+            (out / name).write_bytes(content)
+    return frozen
+
+
+def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
+    """The cut without any trace of it. Raises CutRefused with every reason."""
+    if on > study.today():
+        raise CutRefused([_("%(on)s is in the future; today is %(today)s.") % {"on": on, "today": study.today()}])
+    if kind == "training":
+        _check_apart()
+    with _one_moment():
+        rule = rule_of(study)
+        rows = list(_rows(study, kind, on, rule))
+        custodians = registry.custodians(study)
+        head = LedgerRow.objects.filter(study=study.code).order_by("-index").values_list("index", "h").first()
+    kept = [row for row in rows if row["strategy"]] if kind == "training" else rows
+    table = _table(kept)
+    digest = sha256(table).hexdigest()
+    files = {CSV: table} if kind != "opening" else {ENCRYPTED: _encrypted(study, table, custodians)}
+    manifest = {
+        "v": 1,
+        "study": study.code,
+        "synthetic": study.synthetic,
+        "kind": kind,
+        "on": on.isoformat(),
+        "rows": len(kept),
+        "without_strategy": len(rows) - len(kept),
+        "cut": digest,
+        "files": {name: sha256(content).hexdigest() for name, content in files.items()},
+        "head": None if head is None else {"index": head[0], "h": bytes(head[1]).hex()},
+        "protocol": {"id": study.protocol_id, "version": study.protocol_version, "digest": study.protocol_digest},
+        "rule": asdict(rule),
+        "verified": VERIFIED,
+        "commit": commit,
+    }
+    return Frozen(table, manifest, files | {MANIFEST: canonical(manifest) + b"\n"})
+
+
+def sealed(study: Study) -> tuple[dict[int, Envelope], dict[str, bytes]]:
+    """Every stored seal of a study by its ledger index, and the snapshots they name by SHA-256: what a bundle carries."""
+    envelopes, snapshots = {}, {}
+    for row in Seal.objects.filter(participant__study=study).select_related("snapshot").order_by("ledger_index").iterator(200):
+        wraps = {"AB": bytes(row.wrap_ab), "AC": bytes(row.wrap_ac), "BC": bytes(row.wrap_bc)}
+        envelopes[row.ledger_index] = Envelope(bytes(row.ciphertext), wraps)
+        snapshots[row.snapshot.sha256] = bytes(row.snapshot.content)
+    return envelopes, snapshots
+
+
+def _check_apart() -> None:
+    """A training table never comes from where a blinded study runs: model and inputs would meet (docs/blinding.md §2)."""
+    running = Study.objects.filter(synthetic=False, pk__in=Custodian.objects.values("study")).exclude(phase=Phase.PUBLISHED)
+    if codes := list(running.order_by("code").values_list("code", flat=True)):
+        raise CutRefused(
+            [_("%(codes)s is blinded here: a training table is cut in an installation of its own.") % {"codes": ", ".join(codes)}]
+        )
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """All queries of a cut see one state of the database, where this is the outermost transaction."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[dict[str, str]]:
+    inputs = None if kind == "blinded" else Inputs(study)
+    faults = []
+    for followed in read(study, on):
+        try:
+            outcomes = followed.outcomes(on)
+        except ImpossibleHistory as found:
+            faults.append(f"{followed.participant}: {found}")
+            continue
+        row = common(followed, outcomes, rule)
+        if kind == "training":
+            row |= {"time": row["rfs_time"], "event": row["rfs_event"]}
+        if inputs and kind == "opening":
+            row |= inputs.confounders(followed.participant)
+        yield row | (inputs.features(followed.participant) if inputs else {})
+    if faults:
+        raise CutRefused([_("These histories contradict themselves; correct them first: %(faults)s") % {"faults": "; ".join(faults)}])
+
+
+def common(followed: Followed, outcomes: Outcomes, rule: Rule) -> dict[str, str]:
+    """The columns that every cut has. `recurrence_cause`: 0 censored, 1 recurrence, 2 death without recurrence (EP-05)."""
+    actual = followed.actual(outcomes, rule)
+    rfs, overall = outcomes.rfs, outcomes.os
+    return {
+        "patient": followed.participant.study_number,
+        "center": followed.participant.center.code,
+        "surgery_date": followed.history.surgery.isoformat(),
+        "strategy": str(actual.strategy or ""),
+        "strategy_rule": rule.version,
+        "rfs_time": str(rfs.time),
+        "rfs_event": str(int(rfs.event)),
+        "rfs_reason": str(rfs.reason),
+        "os_time": str(overall.time),
+        "os_event": str(int(overall.event)),
+        "recurrence_time": str(rfs.time),
+        "recurrence_cause": _CAUSES.get(rfs.reason, "0"),
+        "window_closed": followed.closed_on.isoformat() if followed.closed_on else "",
+        "site_reason": str(actual.reason or ""),
+        "known_on": actual.known_on.isoformat() if actual.known_on else "",
+        "zone": settings.TIME_ZONE,
+    }
+
+
+def _table(rows: list[dict[str, str]]) -> bytes:
+    written = io.StringIO()
+    writer = csv.DictWriter(written, list(rows[0]) if rows else ["patient"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return written.getvalue().encode()
+
+
+def _encrypted(study: Study, table: bytes, custodians: dict[str, Any]) -> bytes:
+    if not custodians:
+        raise CutRefused([_("%(study)s has no custodians yet: an opening cut is encrypted to them.") % {"study": study.code}])
+    associated = opening_check.cut_associated(study.code, sha256(table).hexdigest())
+    return json.dumps(envelope_json(enclose(table, associated, custodians)), sort_keys=True).encode()
