@@ -88,8 +88,8 @@ def test_colours_are_the_readers_choice_and_written_by_the_server(world: World) 
 def test_people_of_the_demonstration_are_named_at_its_door_only(world: World, settings: object) -> None:
     """A real installation lists nobody."""
     settings.PRIME_DEMO = False  # type: ignore[attr-defined]
-    User_is_demo = world.coordinator.username  # noqa: N806
-    assert User_is_demo not in Client().get(reverse("sign-in")).content.decode()
+    somebody = world.coordinator.username
+    assert somebody not in Client().get(reverse("sign-in")).content.decode()
 
 
 @pytest.mark.parametrize("role", list(Role))
