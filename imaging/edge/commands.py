@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from imaging.edge import clock, links, peers, state
+from imaging.edge import clock, folder, links, peers, state
 from imaging.edge import home as homes
 from imaging.edge.exchange import Exchange, PlatformUnreachable
 from imaging.edge.home import Home, HomeFault
@@ -20,6 +20,7 @@ from imaging.edge.keys import KeyFault
 from imaging.edge.links import LinkFault
 from imaging.edge.peers import PeerFault
 from imaging.edge.run import Edge, Ports
+from imaging.edge.spool import Spool, SpoolBroken, SpoolFull
 from imaging.edge.status import beat, status
 
 DONE, NO, FAULT = 0, 1, 2
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--center", help="the center's code, two digits; finds the directory")
     where.add_argument("--dir", type=Path, help="the edge's directory (default: edge/CC under PRIME_VAR or var/)")
-    commands = parser.add_subparsers(dest="what", required=True, metavar="{init,run,peer,link,status,heartbeat}")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="{init,run,peer,link,import,status,heartbeat}")
 
     def command(name: str, does: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text, parents=[where])
@@ -61,9 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     link.add_argument("--issuer", default="", help="who gave the local id (default: this center)")
     link.add_argument("--kind", choices=links.KINDS, default="imaging", help="imaging number, admission number, or of another hospital")
     link.add_argument("--name", default="", help="the person's name; it stays in this directory")
+    disc = command("import", _import, "Take in a folder or disc of DICOM files, as if a PACS had sent them.")
+    disc.add_argument("source", type=Path, metavar="FOLDER", help="the folder or disc")
     counts = command("status", _status, "Counts of what the edge holds; nothing in it is about a person.")
     command("heartbeat", _heartbeat, "Send one heartbeat and say what the platform answered.")
-    for reporting in (init, peer, link, counts):
+    for reporting in (init, peer, link, disc, counts):
         reporting.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -170,6 +173,20 @@ def _link(options: argparse.Namespace) -> int:
                 _show(options, {"linked": checked}, [f"linked to {checked} / 已关联"])
             case _:
                 raise LinkFault("Write: link STUDY_NUMBER LOCAL_ID, link unlink LOCAL_ID, link list, or link waiting.")
+    return DONE
+
+
+def _import(options: argparse.Namespace) -> int:
+    home = _opened(options)
+    if not options.source.is_dir():
+        raise HomeFault(f"There is no folder {options.source}.")
+    try:
+        taken, skipped = folder.take_in(options.source, Spool(home.spool, reserve=int(home.settings["reserve_bytes"])))
+    except SpoolFull:
+        raise HomeFault("The disk is at its reserve; make room and import again.") from None
+    except SpoolBroken:
+        raise HomeFault("The disk failed; check it, then import again.") from None
+    _show(options, {"taken": taken, "skipped": skipped}, [f"{taken} taken, {skipped} no DICOM files / 已接收 {taken}，非 DICOM {skipped}"])
     return DONE
 
 

@@ -32,22 +32,31 @@ class Sandbox:
         self.connection: Connection[Any, Any] | None = None
 
     def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """What `function(*arguments)` returns. Raises SandboxFault, and OSError when the function met one (a full disk)."""
-        connection = self._connection()
-        try:
-            connection.send((function, arguments))
-            if not connection.poll(self.seconds):
-                raise EOFError
-            kind, value = connection.recv()
-        except (EOFError, OSError):
-            self.close()
-            raise SandboxFault("killed") from None
+        """What `function(*arguments)` returns. Raises SandboxFault, and OSError when the function met one (a full disk).
+
+        A process that died is tried once more: it may have been the machine's fault, not the argument's.
+        """
+        died: tuple[str, Any] = ("raised", "killed")
+        kind, value = self._ask(function, arguments) or self._ask(function, arguments) or died
         if kind == "os-error":
             raise OSError(value, os.strerror(value))
         if kind == "raised":
             raise SandboxFault(value)
         result: Result = value
         return result
+
+    def _ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[str, Any] | None:
+        connection = self._connection()
+        try:
+            connection.send((function, arguments))
+            if not connection.poll(self.seconds):
+                self.close()
+                return "raised", "killed"
+            kind, value = connection.recv()
+        except (EOFError, OSError):
+            self.close()
+            return None
+        return kind, value
 
     def close(self) -> None:
         """End the process; another call starts a new one."""
@@ -71,7 +80,8 @@ def _serve(connection: "Connection[Any, Any]", parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a stop of the whole group is for the parent to answer
+        signal.signal(number, signal.SIG_IGN)
     logging.disable(logging.CRITICAL)  # a parser's warnings quote what it read
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

@@ -10,7 +10,7 @@ from imaging.edge import commands
 
 
 class Command(BaseCommand):
-    help = "The hospital edge: init, run, peer, link, status, heartbeat."
+    help = "The hospital edge: init, run, peer, link, import, status, heartbeat."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

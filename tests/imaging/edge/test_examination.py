@@ -1,6 +1,8 @@
 """The limited examination of received files, and the process that runs it (NW-06)."""
 
 import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -143,4 +145,17 @@ def test_sandbox_survives_what_kills_its_process() -> None:
         sandbox.run(os.stat, "/nowhere/at/all")
     with pytest.raises(SandboxFault, match="ValueError"):
         sandbox.run(int, "secret")
+    sandbox.close()
+
+
+def test_sandbox_outlives_a_stop_of_its_group_and_tries_again_when_it_was_killed() -> None:
+    """A SIGTERM to the whole group must not put an innocent instance into quarantine."""
+    sandbox = Sandbox(seconds=30)
+    assert sandbox.run(abs, -3) == 3
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        victim = sandbox.process.pid
+        timer = threading.Timer(0.3, os.kill, (victim, number))
+        timer.start()
+        sandbox.run(time.sleep, 1)
+        assert (sandbox.process.pid == victim) is (number == signal.SIGTERM)
     sandbox.close()

@@ -23,6 +23,7 @@ from tests.imaging.edge.parts import (
     link,
     pixel_hash,
     rows,
+    saved,
     send,
     until,
 )
@@ -201,3 +202,19 @@ def test_logs_name_no_patient_when_a_file_is_a_bomb(edge_home: Home, start_edge:
     until(lambda: rows(edge_home, "SELECT reason FROM object WHERE reason IS NOT NULL") == [("limits",)], "quarantined")
     until(lambda: archived(edge_home) == 1, "the odd one archived")
     assert "CANARY" not in edge.log.read_text()
+
+
+def test_folder_is_imported_by_the_same_door_and_a_second_time_is_a_resend(
+    edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "disc/DICOM").mkdir(parents=True)
+    for number in range(3):
+        saved(ct(number), tmp_path / f"disc/DICOM/I{number}")
+    (tmp_path / "disc/AUTORUN.INF").write_text("not DICOM")
+    start_edge(edge_home)
+    command = [sys.executable, "-m", "imaging.edge", "import", str(tmp_path / "disc"), "--dir", str(edge_home.directory), "--json"]
+    for _ in range(2):
+        said = subprocess.run(command, check=True, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+        assert json.loads(said.stdout) == {"taken": 3, "skipped": 1}
+    until(lambda: archived(edge_home) == 3 and rows(edge_home, "SELECT count(*) FROM resend") == [(3,)], "imported once")
+    assert {pixel_hash(dcmread(path)) for path in platform.objects()} == {pixel_hash(ct(number)) for number in range(3)}
