@@ -5,7 +5,8 @@ import signal
 
 from prime_platform.embedded import tether
 
-bind = f"{os.environ.get('PRIME_BIND', '127.0.0.1')}:{os.environ.get('PRIME_HTTP_PORT', '8000')}"
+_host = os.environ.get("PRIME_BIND", "127.0.0.1")
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PRIME_HTTP_PORT', '8000')}"
 workers = int(os.environ.get("PRIME_WEB_PROCESSES", "2"))
 worker_class = "gthread"
 threads = 8

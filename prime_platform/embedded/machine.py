@@ -35,13 +35,12 @@ class Plan:
     demo: bool
     uid_base: int
     demo_center: str
-    demo_study: str
 
     @property
     def local_url(self) -> str:
         """Where the web process answers on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.bind, self.bind)  # noqa: S104  (read, not bound)
-        return f"http://{host}:{self.http_port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)  # noqa: S104  (read, not bound)
+        return f"http://[{host}]:{self.http_port}" if ":" in host else f"http://{host}:{self.http_port}"
 
 
 def up(plan: Plan) -> int:
@@ -128,12 +127,13 @@ def _bring_up(plan: Plan, who: state.Identities, supervisor: Supervisor, stack: 
     run("owner", "grants")
     if plan.demo and _first_study(urls["owner"]) is None:
         run("owner", "demo")
-    study = _first_study(urls["owner"])
-    if study is not None:
-        platform = keys.ensure(plan.var, who, study=study, url=plan.local_url)
-        if plan.demo and study == plan.demo_study:
-            _make_demo_edge(plan, who, run, platform)
-    _add_children(plan, supervisor, surroundings, demo=plan.demo and study == plan.demo_study)
+        state.settle(plan.var, who)
+    code, synthetic = _first_study(urls["owner"]) or ("", False)
+    if code:
+        platform = keys.ensure(plan.var, who, study=code, url=plan.local_url)
+        if plan.demo and synthetic:
+            _make_demo_edge(plan, who, run, platform, study=code)
+    _add_children(plan, supervisor, surroundings, demo=plan.demo and synthetic)
     supervisor.console.page(welcome.page(plan))
 
 
@@ -149,14 +149,14 @@ def _runner(plan: Plan, supervisor: Supervisor, surroundings: children.Surroundi
     return run
 
 
-def _make_demo_edge(plan: Plan, who: state.Identities, run: Callable[..., None], platform: Path) -> None:
+def _make_demo_edge(plan: Plan, who: state.Identities, run: Callable[..., None], platform: Path, *, study: str) -> None:
     """The edge of the demo's first center, with keys of its own, registered at the platform like any hospital's."""
     edge = plan.var / "edge" / plan.demo_center
     if not (edge / "edge.json").exists():
         edge.mkdir(mode=0o700, exist_ok=True)
         state.give(edge, who, "edge")
         run("edge", "edge", "init", "--center", plan.demo_center, "--platform", str(platform))
-    run("owner", "gateway", "add", str(edge / "gateway.json"))
+    run("owner", "gateway", "add", str(edge / "gateway.json"), "--study", study)
 
 
 def _add_children(plan: Plan, supervisor: Supervisor, surroundings: children.Surroundings, *, demo: bool) -> None:
@@ -194,6 +194,8 @@ def _outside_database(plan: Plan) -> dict[str, str]:
         raise Refused(f"The database of DATABASE_URL does not answer: {error}", "DATABASE_URL 指定的数据库无响应。") from None
     if faults:
         raise Refused(" ".join(faults), "数据库的持久性设置被关闭，平台拒绝启动。")
+    if queue.startswith(("postgresql://", "postgres://", "pgmq://")):
+        broker.install(queue.replace("pgmq://", "postgresql://", 1))
     urls = {"owner": owner, "broker": queue}
     for name in ("web", "worker", "infer"):
         file = plan.var / "secrets" / f"{name}.external.url"
@@ -206,8 +208,8 @@ def _secrets(urls: dict[str, str], secret_key: str) -> dict[str, dict[str, str]]
     return {part: shared | {"DATABASE_URL": urls.get(part, "")} for part in ("owner", "web", "worker", "beat", "infer")}
 
 
-def _first_study(url: str) -> str | None:
-    """The code of the study that was made first here, or None."""
+def _first_study(url: str) -> tuple[str, bool] | None:
+    """Code of the study that was made first here and whether it is SYNTHETIC, or None."""
     with psycopg.connect(url, connect_timeout=10) as connection:
-        row = connection.execute("select code from studies_study order by id limit 1").fetchone()
-    return row[0] if row else None
+        row = connection.execute("select code, synthetic from studies_study order by id limit 1").fetchone()
+    return (row[0], row[1]) if row else None

@@ -81,7 +81,7 @@ def lay_out(var: Path, who: Identities) -> None:
     for name, part, shared, mode in (
         ("secrets", None, False, 0o700),
         ("logs", None, False, 0o700),
-        ("anchors", None, False, 0o755),
+        ("anchors", "infer", False, 0o755),
         ("static", None, False, 0o755),
         ("keys", None, False, 0o711),
         ("keys/public", None, False, 0o755),
@@ -112,6 +112,14 @@ def give(path: Path, who: Identities, part: str) -> None:
         return
     for each in [path, *path.rglob("*")]:
         os.chown(each, uid, uid, follow_symlinks=False)
+
+
+def settle(var: Path, who: Identities) -> None:
+    """Hand over what the operator's demonstration made: models and anchors belong to inference; anchors are for everybody to read."""
+    for name in ("infer", "anchors"):
+        give(var / name, who, "infer")
+    for path in (var / "anchors").rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def secret_key(var: Path) -> str:

@@ -63,10 +63,10 @@ def test_taken_port_is_named_with_its_variable_before_anything_starts(platform: 
 
 
 def test_children_know_their_own_login_and_nobody_elses(platform: Installation) -> None:
-    """SE-09: web, worker and beat; the beat has no database but the broker's."""
+    """SE-09: web, worker, beat and inference; the beat has no database but the broker's."""
     platform.start()
     secrets = {file.stem: file.read_text() for file in (platform.var / "secrets").glob("*.url")}
-    allowed = {"gunicorn": {"web", "broker"}, "worker": {"worker", "broker"}, "beat": {"broker"}}
+    allowed = {"gunicorn": {"web", "broker"}, "worker": {"worker", "broker"}, "beat": {"broker"}, "infer": {"infer"}}
     for word, mine in allowed.items():
         environment = "\0".join(platform.environment(platform.child(word)).values())
         assert {name for name, url in secrets.items() if url in environment} == mine

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from prime_platform.demo import cohort, images
+from prime_platform.demo import images
 from prime_platform.embedded import machine
 
 
@@ -28,6 +28,5 @@ class Command(BaseCommand):
             demo=settings.PRIME_DEMO,
             uid_base=int(os.environ.get("PRIME_UID_BASE", "64100")),
             demo_center=images.CENTER,
-            demo_study=cohort.CODE,
         )
         sys.exit(machine.up(plan))
