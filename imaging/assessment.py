@@ -39,7 +39,7 @@ def _attempt(study_id: int) -> int:
 @transaction.atomic
 def assess_once(*, study_id: int) -> int:
     """Assess the unassessed series of one examination; 0 when another worker has it or nothing is due."""
-    if not _claimed(study_id):
+    if not claimed(study_id):
         return 0
     study = ImagingStudy.objects.get(pk=study_id)
     with audit.act(by=User.objects.system(), action="series.assessed"):
@@ -48,8 +48,8 @@ def assess_once(*, study_id: int) -> int:
     return assessed
 
 
-def _claimed(study_id: int) -> bool:
-    """Whether this transaction now is the only one to assess the examination (its row is append-only and cannot be locked itself)."""
+def claimed(study_id: int) -> bool:
+    """Whether this transaction now is the only one to assess or draw the examination (its append-only row cannot be locked itself)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('imaging.assess', %s))", [study_id])
         return bool(cursor.fetchone()[0])
@@ -58,7 +58,7 @@ def _claimed(study_id: int) -> bool:
 def _assess(series: Series) -> int:
     """Judge, draw and write one series; 0 when it changed while this was done."""
     instances = list(series.instances.select_related("object").order_by("pk"))
-    judged = geometry.assess([_slice(slices.key(one, i), frame) for one in instances for i, frame in enumerate(one.frames)])
+    judged = judge(instances)
     unreadable = ""
     try:
         slices.draw(series, judged, instances)
@@ -70,6 +70,11 @@ def _assess(series: Series) -> int:
     return Series.objects.filter(pk=series.pk, revision=series.revision).update(
         assessed_revision=series.revision, unreadable=unreadable, **_columns(judged, instances)
     )
+
+
+def judge(instances: Sequence[Instance]) -> Geometry:
+    """The geometry of a series' instances; its order names slices by `slices.key`."""
+    return geometry.assess([_slice(slices.key(one, i), frame) for one in instances for i, frame in enumerate(one.frames)])
 
 
 def _slice(key: str, frame: dict[str, Any]) -> Slice:

@@ -1,4 +1,4 @@
-"""The inbox: ciphertext packages between the web, which writes them, and the worker, which opens and removes them."""
+"""The inbox: what the web takes in and the worker opens and removes: ciphertext packages of gateways, masks of readers."""
 
 import hashlib
 import os
@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 
@@ -66,8 +67,28 @@ def receive(body: Readable, length: int) -> tuple[Path, str]:
 
 
 def keep(part: Path, digest: str) -> int:
-    """Give a received file its name, durable when this returns; the size in bytes."""
-    target = locate(digest)
+    """Give a received package its name, durable when this returns; the size in bytes."""
+    return _settle(part, locate(digest))
+
+
+def locate_mask(identity: UUID) -> Path:
+    """Where the reader's mask that was uploaded under this id is, until it is archived."""
+    return directory() / f"{identity}.mask"
+
+
+def keep_mask(part: Path, identity: UUID) -> int:
+    """Give a received mask its name, durable when this returns; the size in bytes."""
+    return _settle(part, locate_mask(identity))
+
+
+def masks_older_than(seconds: float, now: float) -> Iterator[tuple[UUID, Path]]:
+    """The masks that lie here for longer than `seconds` before `now` (Unix time), with their ids."""
+    for path in directory().glob("*.mask"):
+        if now - path.stat().st_mtime > seconds:
+            yield UUID(path.stem), path
+
+
+def _settle(part: Path, target: Path) -> int:
     part.rename(target)
     descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

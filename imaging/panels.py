@@ -11,10 +11,12 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts import audit
+from imaging import features
 from imaging.geometry import Verdict
-from imaging.models import KeySlice, Package, Series
+from imaging.models import KeySlice, Package, Roi, Series
 from imaging.models.images import PHASE_WORDS
 from imaging.phase import Phase, Reason
+from imaging.regions import UPLOAD
 from imaging.series import CONFIRM, VIEW, series_for
 from imaging.words import REASONS, VERDICTS, Judgement
 from studies.access import may
@@ -44,10 +46,19 @@ class SeriesView:
     choices: list[Choice] = field(default_factory=list)
     slices: list[KeySlice] = field(default_factory=list)
     conflicts: int = 0
+    roi: Roi | None = None
 
     @property
-    def middle(self) -> KeySlice | None:
-        """The slice that stands for the series on the participant's page."""
+    def is_measured(self) -> bool:
+        """Whether this phase is one that the models take features from."""
+        return self.series.phase in features.INPUTS
+
+    @property
+    def middle(self) -> Any:
+        """The slice that stands for the series on the participant's page: where the outline is largest, or the middle one."""
+        outlined = [one for one in self.slices if one.outline]  # type: ignore[attr-defined] # set by `_view`
+        if outlined:
+            return max(outlined, key=lambda one: one.outline.pixels)  # type: ignore[attr-defined]
         return self.slices[len(self.slices) // 2] if self.slices else None
 
 
@@ -60,16 +71,18 @@ def series_panel(request: HttpRequest, participant: Participant) -> SafeString:
         "participant": participant,
         "views": shown,
         "may_confirm": may(request.user, CONFIRM, participant.center),
+        "may_upload": may(request.user, UPLOAD, participant.center),
         "waiting": Package.objects.filter(gateway__center=participant.center, state=Package.State.STORED).count(),
     }
     return mark_safe(render_to_string("imaging/_series_panel.html", context, request))  # noqa: S308 - a template's output, escaped there
 
 
 def views_of(series: QuerySet[Series], window: str = "") -> list[SeriesView]:
-    """The views of series in three queries; `window` picks the key slices drawn through it, the first window otherwise."""
-    drawn = KeySlice.objects.filter(revision=F("series__assessed_revision")).order_by("index", "pk")
+    """The views of series in a few queries for all; `window` picks the key slices drawn through it, the first window otherwise."""
+    drawn = KeySlice.objects.filter(revision=F("series__assessed_revision")).order_by("place", "pk")
+    in_force = Roi.objects.filter(state=Roi.State.ALIGNED).prefetch_related("outlines")
     rows = series.annotate(conflicts=Count("instances__conflicts")).prefetch_related(
-        Prefetch("key_slices", queryset=drawn, to_attr="drawn")
+        Prefetch("key_slices", queryset=drawn, to_attr="drawn"), Prefetch("rois", queryset=in_force, to_attr="in_force")
     )
     return [_view(one, window) for one in rows]
 
@@ -98,6 +111,10 @@ def _view(series: Any, window: str) -> SeriesView:
     slices: Sequence[KeySlice] = series.drawn
     windows = list(dict.fromkeys(one.window for one in slices))
     chosen = window if window in windows else next(iter(windows), "")
+    roi = next(iter(series.in_force), None)
+    outlines = {one.place: one for one in roi.outlines.all() if one.revision == series.assessed_revision} if roi else {}
+    for one in slices:
+        one.outline = outlines.get(one.place)  # type: ignore[attr-defined]
     proposed = Phase(series.phase_proposed) if series.phase_proposed else None
     return SeriesView(
         series=series,
@@ -109,6 +126,7 @@ def _view(series: Any, window: str) -> SeriesView:
         choices=list(_choices(series)),
         slices=[one for one in slices if one.window == chosen],
         conflicts=series.conflicts,
+        roi=roi,
     )
 
 

@@ -16,25 +16,10 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.multival import MultiValue
 
 from imaging import drawing, identity
+from imaging.syntaxes import TRANSFER_SYNTAXES
 
 EXIT_UNREADABLE = 3
 _DEFER = 2**16  # longer values than this stay on disk until asked for
-
-# NW-03; no deflated syntax (a bomb) and no big endian.
-TRANSFER_SYNTAXES = {
-    "1.2.840.10008.1.2": False,
-    "1.2.840.10008.1.2.1": False,
-    "1.2.840.10008.1.2.5": False,
-    "1.2.840.10008.1.2.4.57": False,
-    "1.2.840.10008.1.2.4.70": False,
-    "1.2.840.10008.1.2.4.80": False,
-    "1.2.840.10008.1.2.4.90": False,
-    "1.2.840.10008.1.2.4.50": True,
-    "1.2.840.10008.1.2.4.51": True,
-    "1.2.840.10008.1.2.4.81": True,
-    "1.2.840.10008.1.2.4.91": True,
-}
-"""Accepted transfer syntaxes and whether they may lose information."""
 
 SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT",
@@ -59,10 +44,7 @@ class Unreadable(Exception):
 def main(verb: str) -> int:
     """Do what the request on standard input asks, within its limits; see the module's docstring."""
     request = json.load(sys.stdin)
-    resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
-    resource.setrlimit(resource.RLIMIT_CPU, (request["seconds"], request["seconds"] + 1))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit(request)
     work = {"headers": _headers, "draw": _draw}[verb]
     try:
         answer = {"objects": [work(asked) for asked in request["objects"]]}
@@ -74,6 +56,14 @@ def main(verb: str) -> int:
         return EXIT_UNREADABLE
     json.dump(answer, sys.stdout)
     return 0
+
+
+def limit(request: dict[str, Any]) -> None:
+    """Bound this process to the request's bytes of memory and seconds of computing, to few files and no core dump."""
+    resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (request["seconds"], request["seconds"] + 1))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _draw(asked: dict[str, Any]) -> dict[str, Any]:

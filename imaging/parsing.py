@@ -1,4 +1,4 @@
-"""Asks the limited process to read or draw DICOM objects: no byte of a stranger's file is interpreted in the worker itself (NW-06)."""
+"""Asks the limited processes to read, draw and measure: no byte of a stranger's file is interpreted in the worker itself (NW-06)."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from django.conf import settings
 
 _GIB = 2**30
 _SECONDS_AT_LEAST, _SECONDS_EACH = 30, 0.2
+_CHECK_SECONDS, _MEASURE_SECONDS = 180, 1800
 _NOT_INSTALLED = ("ModuleNotFoundError", "ImportError")
 _EXIT_UNREADABLE = 3  # as imaging.parser documents; importing it here would load pydicom into every process
 
@@ -73,13 +74,29 @@ def draw(slices: Sequence[tuple[Path, int]], directory: Path) -> list[list[Drawi
     ]
 
 
-def _run(verb: str, objects: list[dict[str, Any]], *, memory: int) -> list[dict[str, Any]]:
-    seconds = int(_SECONDS_AT_LEAST + _SECONDS_EACH * len(objects))
+def check_mask(mask: Path, images: Sequence[Path], out: Path) -> dict[str, Any]:
+    """What `imaging.measurer check` says of a reader's file and a series. Raises Unparseable, ParserStopped."""
+    asked = {"mask": str(mask), "images": [str(path) for path in images], "out": str(out)}
+    [answer] = _run("check", [asked], memory=8 * _GIB, program="imaging.measurer", seconds=_CHECK_SECONDS)
+    return answer
+
+
+def measure(mask: Path, images: Sequence[Path], profile: str) -> dict[str, Any]:
+    """What `imaging.measurer measure` says of a kept mask on its series. Raises Unparseable, ParserStopped."""
+    asked = {"mask": str(mask), "images": [str(path) for path in images], "profile": profile}
+    [answer] = _run("measure", [asked], memory=12 * _GIB, program="imaging.measurer", seconds=_MEASURE_SECONDS)
+    return answer
+
+
+def _run(
+    verb: str, objects: list[dict[str, Any]], *, memory: int, program: str = "imaging.parser", seconds: int = 0
+) -> list[dict[str, Any]]:
+    seconds = seconds or int(_SECONDS_AT_LEAST + _SECONDS_EACH * len(objects))
     request = json.dumps({"objects": objects, "memory": memory, "seconds": seconds})
     try:
         # The child gets no secret: its environment names nothing but the interpreter's needs.
         done = subprocess.run(
-            [sys.executable, "-s", "-m", "imaging.parser", verb],
+            [sys.executable, "-s", "-m", program, verb],
             input=request, capture_output=True, text=True, check=False, timeout=4 * seconds, cwd=settings.BASE_DIR, env=_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:

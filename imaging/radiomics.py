@@ -72,7 +72,7 @@ def measure(image: sitk.Image, mask: sitk.Image, profile: Profile, label: int | 
     if held.mask is None:
         raise RadiomicsRefused(*held.findings)
     _finite(image)
-    marked = _marked(held.mask, label)
+    marked = marked_voxels(held.mask, label)
     _enough(marked, profile)
     _not_too_large(image, marked, profile)
     prepared = _prepare(image, marked, profile)
@@ -113,8 +113,8 @@ def _finite(image: sitk.Image) -> None:
         raise RadiomicsRefused(Sentence("not_finite", "%(voxels)d voxels of the image are not finite numbers.", {"voxels": wrong}))
 
 
-def _marked(mask: sitk.Image, label: int) -> sitk.Image:
-    """1 where the mask carries the label, as unsigned 32-bit, on the mask's grid."""
+def marked_voxels(mask: sitk.Image, label: int) -> sitk.Image:
+    """1 where the mask carries the label, as unsigned 32-bit, on the mask's grid. Raises RadiomicsRefused where it nowhere does."""
     labels = sitk.GetArrayViewFromImage(mask)
     chosen = labels == label
     if not chosen.any():

@@ -1,7 +1,7 @@
 """Key slices: a few evenly spaced slices of a series, drawn once by the worker into PNG files that the web only hands out."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from imaging import archive, parsing
@@ -30,12 +30,23 @@ def choose(count: int, wanted: int = HOW_MANY) -> list[int]:
 
 def draw(series: Series, geometry: Geometry, instances: Sequence[Instance]) -> None:
     """Draw and keep the key slices of the series' present revision. Raises parsing.Unparseable, ParserStopped, archive.ArchiveFault."""
-    chosen = _chosen(geometry, instances)
+    _draw(series, dict(enumerate(_chosen(geometry, instances, choose(len(geometry.order))))))
+
+
+def draw_places(series: Series, geometry: Geometry, instances: Sequence[Instance], places: Collection[int]) -> None:
+    """Draw further slices, by their place (1 … n), of the series' present revision, where none is drawn yet. Raises as `draw`."""
+    drawn = set(series.key_slices.filter(revision=series.revision).values_list("place", flat=True))
+    wanted = [place for place in sorted(places) if place not in drawn]
+    _draw(series, {HOW_MANY + one.place: one for one in _chosen(geometry, instances, [place - 1 for place in wanted])})
+
+
+def _draw(series: Series, indexed: Mapping[int, Chosen]) -> None:
+    chosen = list(indexed.values())
     for one in chosen:
         archive.read(one.instance.object.sha256)  # only verified bytes are decoded
     with archive.workplace(f"slices-{series.pk}") as directory:
         files = [(archive.locate(one.instance.object.sha256), one.frame) for one in chosen]
-        for index, (one, drawings) in enumerate(zip(chosen, parsing.draw(files, directory), strict=True)):
+        for (index, one), drawings in zip(indexed.items(), parsing.draw(files, directory), strict=True):
             for drawing in drawings:
                 _keep(series, index, one, drawing)
 
@@ -45,9 +56,8 @@ def key(instance: Instance, frame: int) -> str:
     return f"{instance.pk:020d}:{frame:05d}"
 
 
-def _chosen(geometry: Geometry, instances: Sequence[Instance]) -> list[Chosen]:
+def _chosen(geometry: Geometry, instances: Sequence[Instance], picked: Sequence[int]) -> list[Chosen]:
     held = {key(instance, frame): (instance, frame) for instance in instances for frame in range(len(instance.frames))}
-    picked = choose(len(geometry.order))
     positions = geometry.positions or (None,) * len(geometry.order)
     return [Chosen(i + 1, positions[i], *held[geometry.order[i]]) for i in picked]
 

@@ -1,7 +1,7 @@
 """The sweeps of this room, asked for by the clock every few seconds; each asks the database what is due."""
 
 from accounts.work import task
-from imaging import assessment, ingest
+from imaging import assessment, extraction, ingest, region_checks
 
 
 @task(queue="ingest")
@@ -14,3 +14,15 @@ def sweep_inbox() -> None:
 def sweep_series() -> None:
     """Judge, draw and propose for the series that changed; safe to run twice and by several workers at once."""
     assessment.sweep()
+
+
+@task(queue="ingest")
+def sweep_regions() -> None:
+    """Hold the outlines that have come against their series; safe to run twice and by several workers at once."""
+    region_checks.sweep()
+
+
+@task(queue="radiomics")
+def sweep_features() -> None:
+    """Measure the outlines that are due; safe to run twice and by several workers at once."""
+    extraction.sweep()

@@ -2,11 +2,16 @@
 
 from django.urls import path
 
-from imaging import gateway_api, views
+from imaging import gateway_api, region_views, views
 
 urlpatterns = [
     path("series/<uuid:uuid>/", views.series, name="series"),
     path("series/<uuid:uuid>/phase/", views.series_phase, name="series-phase"),
+    path("series/<uuid:uuid>/outline/", region_views.upload, name="roi-upload"),
+    path("series/<uuid:uuid>/outline/state/", region_views.state, name="roi-state"),
+    path("outlines/<uuid:uuid>/take-back/", region_views.void, name="roi-void"),
+    path("outlines/<uuid:uuid>/measure/", region_views.measure, name="roi-measure"),
+    path("features/<uuid:uuid>.csv", region_views.features_csv, name="features-csv"),
     path("slices/<uuid:uuid>.png", views.slice_image, name="slice"),
     path("edge/v1/packages/<str:digest>", gateway_api.package, name="edge-package"),
     path("edge/v1/packages/<str:digest>/receipt", gateway_api.receipt, name="edge-receipt"),

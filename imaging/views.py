@@ -1,5 +1,6 @@
 """Pages and pictures of series. They read and hand over; who sees what is decided by `imaging.series` and `studies.access`."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -9,8 +10,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import audit
 from accounts.models import AccessRecord
-from imaging import archive, panels
-from imaging.models import KeySlice
+from imaging import archive, panels, region_panels
+from imaging.models import KeySlice, Series
 from imaging.series import CONFIRM, pick_phase, series_for
 from imaging.words import WINDOWS
 from studies.access import Permission, may
@@ -21,6 +22,11 @@ def series(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Is this the right phase, measured right? All key slices, the geometry and what the headers say."""
     shown = get_object_or_404(series_for(request.user), uuid=uuid)
     audit.record(kind=AccessRecord.Kind.READ, by=request.user, subject=f"series {shown.uuid}")
+    return series_page(request, shown)
+
+
+def series_page(request: HttpRequest, shown: Series, *, errors: Sequence[str] = (), status: int = 200) -> HttpResponse:
+    """The page of a series; `errors` are sentences about an outline that was just handed in."""
     [view] = panels.views_of(series_for(request.user).filter(pk=shown.pk), window=request.GET.get("window", ""))
     windows = [(name, WINDOWS[name]) for name in panels.windows_of(shown)]
     context = {
@@ -30,8 +36,10 @@ def series(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "picks": panels.picks_of(shown),
         "may_open_participant": may(request.user, Permission.PARTICIPANT_VIEW, shown.center),
         "may_confirm": may(request.user, CONFIRM, shown.center),
+        "region": region_panels.region_view(shown, request.user),
+        "errors": errors,
     }
-    return render(request, "imaging/series.html", context)
+    return render(request, "imaging/series.html", context, status=status)
 
 
 @require_POST

@@ -25,7 +25,13 @@ HEARTBEAT_EVERY = 10
 
 # What the clock asks for: task name -> seconds. Sweeps ask the database what is due and do that.
 HEARTBEAT = "accounts.tasks.heartbeat"
-BEAT = {HEARTBEAT: HEARTBEAT_EVERY, "imaging.tasks.sweep_inbox": 5, "imaging.tasks.sweep_series": 10}
+BEAT = {
+    HEARTBEAT: HEARTBEAT_EVERY,
+    "imaging.tasks.sweep_inbox": 5,
+    "imaging.tasks.sweep_series": 10,
+    "imaging.tasks.sweep_regions": 5,
+    "imaging.tasks.sweep_features": 10,
+}
 
 
 def broker(url: str) -> dict[str, Any]:

@@ -1,10 +1,13 @@
-"""What the platform holds of images: how they came (transport) and what they are (archive)."""
+"""What the platform holds of images: how they came (transport), what they are (archive), and what is measured on them."""
 
 from imaging.models.images import ArchivedObject, ImagingStudy, Instance, InstanceConflict, KeySlice, Series
+from imaging.models.measures import Extraction, FeatureSet, Roi, RoiOutline
 from imaging.models.transport import Gateway, Package, PackageReceipt
 
 __all__ = [
     "ArchivedObject",
+    "Extraction",
+    "FeatureSet",
     "Gateway",
     "ImagingStudy",
     "Instance",
@@ -12,5 +15,7 @@ __all__ = [
     "KeySlice",
     "Package",
     "PackageReceipt",
+    "Roi",
+    "RoiOutline",
     "Series",
 ]

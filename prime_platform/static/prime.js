@@ -60,5 +60,18 @@
     });
   });
 
+  // Long work: the part that changes is asked for every 2 s; when the work is done the page is loaded once more, unless somebody types in it.
+  async function poll(part) {
+    const answer = await fetch(part.dataset.poll).catch(() => null);
+    if (answer?.ok) {
+      const next = document.createRange().createContextualFragment(await answer.text()).firstElementChild;
+      part.replaceWith(next);
+      part = next;
+      if (!part.dataset.poll) return inField(document.activeElement) ? undefined : location.reload();
+    }
+    setTimeout(poll, 2000, part);
+  }
+  document.querySelectorAll("[data-poll]").forEach((part) => setTimeout(poll, 2000, part));
+
   document.querySelector("[autofocus]")?.focus();
 })();

@@ -1,0 +1,160 @@
+"""What the worker finds out about an outline: does it lie on its series, and where is it to be seen. Found due by sweep.
+
+An outline is checked when it has come, and again when its series has changed. Work is done under the lock of its row; a killed worker
+lets go of it and the next sweep begins again. The uploaded file leaves the inbox after the commit.
+"""
+
+import hashlib
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from django.db import OperationalError, transaction
+from django.db.models import F, Q
+
+from accounts import audit
+from accounts.models import User
+from accounts.transitions import advance
+from imaging import archive, assessment, inbox, parsing, regions, slices
+from imaging.models import ArchivedObject, Roi, RoiOutline, Series
+
+log = logging.getLogger(__name__)
+
+FILE = "mask.nii.gz"
+ABANDONED = 3600  # seconds after which a file without a row is removed
+LOST = {"code": "lost", "message": "The uploaded file is not there any more. Upload it again.", "params": {}}
+UNREADABLE = {"code": "unreadable", "message": "The file or the series cannot be read (%(code)s).", "params": {}}
+
+
+def sweep() -> int:
+    """Check every outline that is due; returns how many were answered."""
+    due = Roi.objects.filter(_DUE).order_by("uploaded_at", "pk").values_list("pk", flat=True)
+    answered = sum(_attempt(roi_id) for roi_id in list(due))
+    _tidy()
+    return answered
+
+
+_DUE = Q(series__assessed_revision=F("series__revision")) & (
+    Q(state=Roi.State.RECEIVED) | (Q(state=Roi.State.ALIGNED) & ~Q(checked_revision=F("series__revision")))
+)
+
+
+def _attempt(roi_id: int) -> bool:
+    try:
+        return check_once(roi_id=roi_id)
+    except (OSError, archive.ArchiveFault, parsing.ParserStopped, OperationalError) as fault:
+        log.error("outline %s is checked again later: %s", roi_id, fault)
+        return False
+
+
+def check_once(*, roi_id: int) -> bool:
+    """Check one outline; False when another worker has it, its series is changing, or nothing is due."""
+    with transaction.atomic():
+        roi = Roi.objects.filter(_DUE, pk=roi_id).select_for_update(of=("self",), skip_locked=True).first()
+        if roi is None or not assessment.claimed(roi.series.imaging_study_id):
+            return False
+        series = Series.objects.select_related("participant__study").get(pk=roi.series_id)
+        with archive.workplace(f"roi-{roi.pk}") as directory:  # the row's lock is ours
+            said = _ask(roi, series, directory)
+            if not _unchanged(series):
+                return False
+            _write(roi, series, said, directory / FILE)
+    inbox.locate_mask(roi.uuid).unlink(missing_ok=True)
+    return True
+
+
+def _ask(roi: Roi, series: Series, directory: Path) -> dict[str, Any]:
+    """What the limited process says of the mask, and the pictures that show it drawn."""
+    mask = inbox.locate_mask(roi.uuid) if roi.object is None else _kept(roi.object.sha256)
+    if not mask.exists():
+        return {"kept": False, "findings": [LOST], "apart_mm": None, "voxels": None, "outlines": []}
+    try:
+        return parsing.check_mask(mask, images(series), directory / FILE)
+    except parsing.Unparseable as error:
+        finding = UNREADABLE | {"params": {"code": error.code}}
+        return {"kept": False, "findings": [finding], "apart_mm": None, "voxels": None, "outlines": []}
+
+
+def images(series: Series) -> list[Path]:
+    """The files of a series' objects, their bytes verified. Raises archive.ArchiveFault."""
+    hashes = list(series.instances.order_by("pk").values_list("object__sha256", flat=True))
+    for sha256 in hashes:
+        archive.read(sha256)
+    return [archive.locate(sha256) for sha256 in hashes]
+
+
+def _kept(sha256: str) -> Path:
+    archive.read(sha256)
+    return archive.locate(sha256)
+
+
+def _unchanged(series: Series) -> bool:
+    """Whether the series is, under lock, still what was looked at."""
+    now = Series.objects.select_for_update(of=("self",), no_key=True).get(pk=series.pk)
+    return now.revision == series.revision
+
+
+def _write(roi: Roi, series: Series, said: dict[str, Any], file: Path) -> None:
+    system = User.objects.system()
+    with audit.act(by=system, action="roi.checked"):
+        roi.object = roi.object or (_archived(file) if said["kept"] else None)
+        roi.checked_revision, roi.findings = series.revision, said["findings"]
+        roi.apart_mm, roi.voxels = said["apart_mm"], said["voxels"] or roi.voxels
+        if said["findings"]:
+            _refuse(roi, series, system)
+        else:
+            _accept(roi, series, said["outlines"], system)
+
+
+def _refuse(roi: Roi, series: Series, by: User) -> None:
+    was_in_force = roi.state == Roi.State.ALIGNED
+    roi.state = advance(roi, Roi.State.REFUSED, field="state").state
+    roi.save()
+    if was_in_force:
+        regions.retract_milestones(series, by)
+
+
+def _accept(roi: Roi, series: Series, outlines: list[dict[str, Any]], by: User) -> None:
+    for other in series.rois.filter(state=Roi.State.ALIGNED).exclude(pk=roi.pk):
+        replaced = advance(other, Roi.State.REPLACED, field="state")
+        replaced.replaced_by = roi
+        replaced.save(update_fields=["state", "replaced_by"])
+    if roi.state == Roi.State.RECEIVED:
+        roi.state = advance(roi, Roi.State.ALIGNED, field="state").state
+    roi.save()
+    _show(roi, series, outlines)
+    regions.note_ready(series, by)
+
+
+def _show(roi: Roi, series: Series, outlines: list[dict[str, Any]]) -> None:
+    """Draw the slices through the region and keep its outline on every slice that is drawn."""
+    instances = list(series.instances.select_related("object").order_by("pk"))
+    try:
+        slices.draw_places(series, assessment.judge(instances), instances, {one["place"] for one in outlines if one["shown"]})
+    except parsing.Unparseable as error:
+        log.warning("outline %s: its slices could not be drawn (%s)", roi.uuid, error.code)
+    drawn = set(series.key_slices.filter(revision=series.revision).values_list("place", flat=True))
+    RoiOutline.objects.bulk_create(
+        RoiOutline(
+            roi=roi, revision=series.revision, place=one["place"], width=one["width"], height=one["height"], polygons=one["polygons"],
+            pixels=one["pixels"],
+        )
+        for one in outlines
+        if one["place"] in drawn
+    )  # fmt: skip
+
+
+def _archived(file: Path) -> ArchivedObject:
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    archive.put(file, sha256)
+    defaults = {"size": file.stat().st_size, "media_type": ArchivedObject.MediaType.NIFTI}
+    return ArchivedObject.objects.get_or_create(sha256=sha256, defaults=defaults)[0]
+
+
+def _tidy() -> None:
+    """Remove files that a killed web process left without a row, or a killed worker after its commit."""
+    left = dict(inbox.masks_older_than(ABANDONED, time.time()))
+    waiting = Roi.objects.filter(uuid__in=left, state=Roi.State.RECEIVED)
+    for identity in set(left) - set(waiting.values_list("uuid", flat=True)):
+        left[identity].unlink(missing_ok=True)
