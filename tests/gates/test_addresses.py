@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts import audit
 from accounts.models import User
 from imaging import archive
-from imaging.models import ArchivedObject, ImagingStudy, KeySlice, Series
+from imaging.models import ArchivedObject, FeatureSet, ImagingStudy, KeySlice, Roi, Series
 from studies.vocabulary import CENTER_ROLES
 from tests import world
 
@@ -33,10 +33,13 @@ OBJECTS = {
     "screening": "screening", "screening-answers": "screening", "screening-consent": "screening", "enroll": "screening",
     "screening-exclude": "screening", "screening-reinstate": "screening",
     "api-screening-detail": "screening", "api-screening-enroll": "screening",
-    "participant": "participant", "api-participant-detail": "participant",
+    "baseline": "participant", "participant": "participant", "api-participant-detail": "participant",
     "series": "series", "series-phase": "series", "series-detail": "series", "slice": "slice",
+    "roi-upload": "series", "roi-state": "series", "roi-void": "roi", "roi-measure": "roi", "features-csv": "features",
 }  # fmt: skip
 """Addresses of one object, with the kind of object they name."""
+EXPORTS = {"features-csv"}
+"""Of these, files that only who may export gets; a coordinator is told so."""
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -72,6 +75,20 @@ def url(address: Address, value: object = None) -> str:
     return reverse(address.name, kwargs={address.argument: value})
 
 
+def objects_at(site, center, participant, folder):
+    """One object of each kind of `OBJECTS` at a center, by kind: a line of the screening log and what this participant has."""
+    series, drawn = series_of(participant, folder)
+    roi, features = measured_on(series, drawn.object)
+    return {
+        "screening": world.screened(site, center).uuid,
+        "participant": participant.uuid,
+        "series": series.uuid,
+        "slice": drawn.uuid,
+        "roi": roi.uuid,
+        "features": features.uuid,
+    }
+
+
 def series_of(participant, tmp_path):
     """A series with one key slice, as ingest would have left it."""
     study = ImagingStudy.objects.create(center=participant.center, participant=participant, study_instance_uid=f"2.25.{participant.pk}1")
@@ -92,6 +109,18 @@ def series_of(participant, tmp_path):
     return series, slice_
 
 
+def measured_on(series, mask):
+    """An outline in force and its features, as the worker would have left them."""
+    by = User.objects.system()
+    with audit.act(by=by, action="test"):
+        roi = Roi.objects.create(
+            series=series, object=mask, reader="R1", treatment_known=False, uploaded_by=by, state="aligned", voxels=9, checked_revision=1
+        )
+    hashes = dict.fromkeys(["image_sha256", "mask_sha256", "profile_sha256", "software_sha256", "sha256"], "0" * 64)
+    values = [["original_shape_MeshVolume", "1.0"]]
+    return roi, FeatureSet.objects.create(roi=roi, revision=1, profile="prime", values=values, software={}, **hashes)
+
+
 KEY_SLICE = {"revision": 1, "index": 0, "place": 0, "window": "soft", "window_width": 400, "window_center": 40}
 
 
@@ -100,17 +129,7 @@ def two(db, tmp_path, settings):
     """The two hospitals, with one screened and one enrolled patient and one series each."""
     settings.VAR = tmp_path
     site = world.build()
-    objects = {}
-    for center in ("01", "02"):
-        participant = world.enrolled(site, center)
-        series, drawn = series_of(participant, tmp_path)
-        objects[center] = {
-            "screening": world.screened(site, center).uuid,
-            "participant": participant.uuid,
-            "series": series.uuid,
-            "slice": drawn.uuid,
-        }
-    return site, objects
+    return site, {center: objects_at(site, center, world.enrolled(site, center), tmp_path) for center in ("01", "02")}
 
 
 def test_every_address_is_listed():
@@ -166,7 +185,7 @@ def test_own_and_other_object_differ_only_in_existence(two):
     client.force_login(site.people["coordinator01"])
     for address in (each for each in ADDRESSES if each.name in OBJECTS):
         response = client.get(url(address, objects["01"][OBJECTS[address.name]]))
-        assert response.status_code in (200, 405), (address.name, response.status_code)
+        assert response.status_code in ((403,) if address.name in EXPORTS else (200, 405)), (address.name, response.status_code)
 
 
 def test_every_page_answers_every_role(two):
