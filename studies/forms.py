@@ -31,6 +31,14 @@ class PageForm(forms.Form):
 
     def full_clean(self) -> None:
         super().full_clean()
+        self._mark()
+
+    def refuse(self, field: str, sentences: list[str]) -> None:
+        """Put what a write refused at the field it names, or on top of the form."""
+        self.add_error(field if field in self.fields else None, sentences)
+        self._mark()
+
+    def _mark(self) -> None:
         wrong = [name for name in self.fields if name in self.errors]
         for name in wrong:
             self.fields[name].widget.attrs.update({"aria-invalid": "true", "aria-describedby": f"id_{name}_error"})
