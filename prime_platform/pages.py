@@ -50,6 +50,8 @@ CELLS: dict[str, Promise] = {
     "treatment": gettext_lazy("Treatment"),
     "visits": gettext_lazy("Visits"),
 }
+CELL_PAGES = {"baseline": "baseline"}
+"""The cells that lead to a page of their own, by the name of its address."""
 CELL_WORDS = {
     "done": gettext_lazy("complete"),
     "waiting": gettext_lazy("not yet due"),
@@ -68,6 +70,7 @@ class CellView:
     tone: str
     words: str
     missing: bool
+    url: str
 
 
 @require_GET
@@ -84,7 +87,7 @@ def participant(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "sealed_on": next((row.on for row in rows if row.kind is Kind.SEALED), None),
         "day": day,
         "clock": clock.place(_facts(rows), [str(label) for label, _kinds in LANES], today=day),
-        "cells": [_cell(cell) for cell in pages.completeness([person], today)[person.uuid]],
+        "cells": [_cell(cell, person) for cell in pages.completeness([person], today)[person.uuid]],
         "timeline": [_timeline_row(row) for row in reversed(rows)],
         "panels": [panel(request, person) for panel in PANELS],
         "todo": _todo(person),
@@ -103,12 +106,15 @@ def _facts(rows: list[TimelineRow]) -> list[clock.Fact]:
     ]
 
 
-def _cell(cell: Cell) -> CellView:
+def _cell(cell: Cell, person: Participant) -> CellView:
     icon, tone = ("seal", "seal") if (cell.key, cell.state) == ("sealed", "done") else CELL_LOOKS[cell.state]
-    return CellView(CELLS[cell.key], icon, tone, _cell_words(cell), cell.state in {"missing", "overdue"})
+    url = reverse(CELL_PAGES[cell.key], args=[person.uuid]) if cell.key in CELL_PAGES else ""
+    return CellView(CELLS[cell.key], icon, tone, _cell_words(cell), cell.state in {"missing", "overdue"}, url)
 
 
 def _cell_words(cell: Cell) -> str:
+    if cell.key == "baseline":
+        return f"{cell.done} / {cell.of}"
     if cell.of:
         return _("%(done)s of %(due)s due") % {"done": cell.done, "due": cell.of}
     if cell.on:

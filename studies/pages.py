@@ -4,7 +4,7 @@ Everything is scoped by `studies.access` and takes a fixed number of queries wha
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from accounts.models import User
 from studies import milestones
 from studies.access import participants_for, screenings_for
-from studies.models import Milestone, Participant, Screening
+from studies.models import Baseline, Milestone, Participant, Screening
 from studies.protocol import Protocol
 from studies.vocabulary import MilestoneKind, ParticipantStatus, ScreeningStatus
 
@@ -68,7 +68,7 @@ class TimelineRow:
 class Cell:
     """One of the eight completeness cells. `state` is done, waiting (not due yet), missing or overdue.
 
-    `on` is the day it was completed; `done` of `of` counts where something is counted (visits), otherwise 0 of 0.
+    `on` is the day it was completed; `done` of `of` counts where something is counted (baseline, visits), otherwise 0 of 0.
     """
 
     key: str
@@ -130,16 +130,20 @@ def timeline(participant: Participant) -> list[TimelineRow]:
 
 
 def completeness(rows: Iterable[Participant], on: date) -> dict[UUID, list[Cell]]:
-    """The eight cells of each participant on a day, by the participant's uuid; one query for all of them."""
+    """The eight cells of each participant on a day, by the participant's uuid; two queries for all of them."""
     listed = list(rows)
+    held = dict(Baseline.objects.filter(participant__in=[row.pk for row in listed]).values_list("participant", "values"))
     found: dict[int, list[Milestone]] = defaultdict(list)
     for milestone in milestones.in_force().filter(participant__in=[row.pk for row in listed]).order_by("on", "pk"):
         found[milestone.participant_id].append(milestone)  # type: ignore[index] # filtered by participant
-    return {row.uuid: cells(row.study.protocol, row.screening, found[row.pk], on) for row in listed}
+    return {row.uuid: cells(row.study.protocol, row.screening, found[row.pk], held.get(row.pk, {}), on) for row in listed}
 
 
-def cells(protocol: Protocol, screening: Screening, happened: Iterable[Milestone], on: date) -> list[Cell]:
-    """The completeness cells of one participant: consent, phases, slide, pathology, baseline, sealed, treatment, visits."""
+def cells(protocol: Protocol, screening: Screening, happened: Iterable[Milestone], baseline: Collection[str], on: date) -> list[Cell]:
+    """The completeness cells of one participant: consent, phases, slide, pathology, baseline, sealed, treatment, visits.
+
+    `baseline` are the codes of the baseline variables that have a value.
+    """
     days: Mapping[str, list[date]] = defaultdict(list)
     for milestone in happened:
         days[milestone.kind].append(milestone.on)
@@ -150,7 +154,7 @@ def cells(protocol: Protocol, screening: Screening, happened: Iterable[Milestone
         _cell("phases", days, (Kind.PHASE_CONFIRMED,), "missing"),
         _cell("slide", days, (Kind.SLIDE_RECEIVED,), "missing"),
         _cell("pathology", days, (Kind.REPORT_RECEIVED,), "missing"),
-        Cell("baseline", "done" if screening.answers.get("baseline_complete") == "yes" else "missing"),
+        _baseline(protocol, baseline),
         _cell("sealed", days, (Kind.SEALED,), "waiting" if in_window else "missing"),
         _cell("treatment", days, (Kind.TREATMENT_STARTED, Kind.NO_ADJUVANT_DECLARED), "waiting" if in_window else "overdue"),
         _visits(protocol, days[Kind.VISIT_DONE], day),
@@ -160,6 +164,11 @@ def cells(protocol: Protocol, screening: Screening, happened: Iterable[Milestone
 def _cell(key: str, days: Mapping[str, list[date]], kinds: tuple[Kind, ...], otherwise: str) -> Cell:
     found = [day for kind in kinds for day in days[kind]]
     return Cell(key, "done", min(found)) if found else Cell(key, otherwise)
+
+
+def _baseline(protocol: Protocol, held: Collection[str]) -> Cell:
+    done, asked = sum(variable.code in held for variable in protocol.baseline), len(protocol.baseline)
+    return Cell("baseline", "done" if done == asked else "missing", None, done, asked)
 
 
 def _visits(protocol: Protocol, done: list[date], day: int) -> Cell:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from studies import views
+from studies import baseline_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("screening/<uuid:uuid>/exclude/", views.screening_exclude, name="screening-exclude"),
     path("screening/<uuid:uuid>/reinstate/", views.screening_reinstate, name="screening-reinstate"),
     path("participants/", views.participant_list, name="participants"),
+    path("participants/<uuid:uuid>/baseline/", baseline_views.baseline_page, name="baseline"),
     path("search/", views.search, name="search"),
     path("understand-date/", views.understand_date, name="understand-date"),
 ]

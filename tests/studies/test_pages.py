@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import audit
 from accounts.models import User
-from studies import enrollment, milestones, pages, screening
+from studies import baseline, enrollment, milestones, pages, screening
 from studies.models import Participant
 from studies.vocabulary import MilestoneKind, Role
 from tests.studies import world as worlds
@@ -100,7 +100,14 @@ def test_timeline_counts_days_from_surgery_and_leaves_out_what_was_cancelled(wor
     [
         (
             20,
-            {"consent": "done", "phases": "missing", "baseline": "done", "sealed": "waiting", "treatment": "waiting", "visits": "waiting"},
+            {
+                "consent": "done",
+                "phases": "missing",
+                "baseline": "missing",
+                "sealed": "waiting",
+                "treatment": "waiting",
+                "visits": "waiting",
+            },
         ),
         (90, {"sealed": "waiting", "treatment": "waiting", "visits": "overdue"}),
         (91, {"sealed": "missing", "treatment": "overdue"}),
@@ -122,3 +129,15 @@ def test_finished_cells_carry_their_day_and_visits_their_count(world: World) -> 
     assert (cells["sealed"].state, cells["sealed"].on) == ("done", SURGERY + timedelta(days=17))
     assert (cells["treatment"].state, cells["treatment"].on) == ("done", SURGERY + timedelta(days=90))
     assert (cells["visits"].state, cells["visits"].done, cells["visits"].of) == ("done", 1, 1)
+
+
+def test_baseline_cell_counts_the_values_recorded(world: World) -> None:
+    """n of m, and done when the protocol asks for nothing more; what was attested at screening does not count."""
+    participant = worlds.enrolled(world)
+    asked = participant.study.protocol.baseline
+    told = []
+    for values in ({}, {"afp": "20"}, {item.code: item.options[0].code if item.options else "1" for item in asked} | {"albumin": "40"}):
+        baseline.record(participant=participant, values=values, by=world.coordinator, reason="source came")
+        cell = pages.completeness([participant], SURGERY)[participant.uuid][4]
+        told.append((cell.state, cell.done, cell.of))
+    assert told == [("missing", 0, len(asked)), ("missing", 1, len(asked)), ("done", len(asked), len(asked))]
