@@ -126,6 +126,7 @@ def _bring_up(plan: Plan, who: state.Identities, supervisor: Supervisor, stack: 
     run("owner", "migrate", "--verbosity", "0", "--no-input")
     run("owner", "grants")
     if plan.demo and _first_study(urls["owner"]) is None:
+        state.set_aside(plan.var, who)
         run("owner", "demo")
         state.settle(plan.var, who)
     code, synthetic = _first_study(urls["owner"]) or ("", False)

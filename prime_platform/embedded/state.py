@@ -114,6 +114,14 @@ def give(path: Path, who: Identities, part: str) -> None:
         os.chown(each, uid, uid, follow_symlinks=False)
 
 
+def set_aside(var: Path, who: Identities) -> None:
+    """Begin with no anchors in a database without a study: those that lie here vouch for a chain that is gone, and are kept as evidence."""
+    anchors = var / "anchors"
+    if any(anchors.iterdir()):
+        anchors.rename(var / f"anchors.of-a-lost-database-{anchors.stat().st_mtime_ns}")
+        lay_out(var, who)
+
+
 def settle(var: Path, who: Identities) -> None:
     """Hand over what the operator's demonstration made: models and anchors belong to inference; anchors are for everybody to read."""
     for name in ("infer", "anchors"):

@@ -7,7 +7,7 @@ import pytest
 from imaging.edge import keys
 from imaging.edge.home import read_platform
 from prime_platform.embedded import keys as platform_keys
-from prime_platform.embedded.state import Identities, lay_out
+from prime_platform.embedded.state import Identities, lay_out, set_aside
 
 NOBODY_ELSE = Identities(None)
 
@@ -47,3 +47,12 @@ def test_closed_directories_are_closed(var: Path) -> None:
         "archive": 0o2750,
     }
     assert {name: (var / name).stat().st_mode & 0o7777 for name in expected} == expected
+
+
+def test_anchors_of_a_lost_database_are_kept_but_not_counted(var: Path) -> None:
+    """A start that was killed while it made the demonstration, or a lost database, leaves anchors of a chain that is gone."""
+    (var / "anchors" / "DEMO").mkdir()
+    (var / "anchors" / "DEMO" / "00000004.json").write_text("{}")
+    set_aside(var, NOBODY_ELSE)
+    assert not list((var / "anchors").iterdir())
+    assert [path.name for path in var.glob("anchors.of-a-lost-database-*/DEMO/*")] == ["00000004.json"]
