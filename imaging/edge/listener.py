@@ -76,7 +76,10 @@ class Listener:
     def stop(self) -> None:
         """Stop listening; associations that are open are aborted (their senders will send again)."""
         if self.server is not None:
-            self.server.ae.shutdown()
+            self.server.shutdown()
+            for association in self.server.ae.active_associations:
+                if not association.is_rejected:  # one that was turned away is closing already
+                    association.abort()
 
     def _handlers(self) -> list[Any]:
         return [

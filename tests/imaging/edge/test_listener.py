@@ -240,7 +240,7 @@ def test_disk_faults_are_answered_with_their_status(edge_home: Home, start_edge:
 @contextmanager
 def traced(edge: EdgeProcess, *options: str, out: str = "/dev/null") -> Iterator[None]:
     """Follow a running edge with strace."""
-    command = ["strace", "-f", "-y", "-qq", "-o", out, *options, "-p", str(edge.process.pid)]
+    command = ["strace", "-f", "-yy", "-qq", "-o", out, *options, "-p", str(edge.process.pid)]
     strace = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     threads = Path(f"/proc/{edge.process.pid}/task")
     until(lambda: all("TracerPid:\t0" not in (one / "status").read_text() for one in threads.iterdir()), "strace is attached")
@@ -258,11 +258,12 @@ def test_success_is_sent_only_after_file_and_directory_are_synced(edge_home: Hom
     spool = str(edge_home.spool)
     lines = (tmp_path / "trace").read_text(errors="replace").splitlines()
     receiver = next(line for line in lines if "fdatasync(" in line and f"{spool}/" in line).split()[0]
-    own = [line for line in lines if line.startswith(receiver) or "sendto" in line]
+    said = f"127.0.0.1:{edge.port}->"
+    own = [line for line in lines if line.startswith(receiver) or ("sendto(" in line and said in line)]
     synced = next(at for at, line in enumerate(own) if "fdatasync(" in line and f"{spool}/" in line and ".part>" in line)
     renamed = next(at for at, line in enumerate(own) if "rename(" in line and f"{spool}/" in line)
     directory = next(at for at, line in enumerate(own) if "fsync(" in line and f"<{spool}>" in line)
-    answers = [at for at, line in enumerate(own) if "sendto(" in line]
+    answers = [at for at, line in enumerate(own) if "sendto(" in line and said in line]
     assert synced < renamed < directory
     assert [at < synced for at in answers] == [True, False, False], "accept, then the C-STORE response, then the release"
     assert all(at > directory for at in answers[1:])
