@@ -71,6 +71,7 @@ def series_panel(request: HttpRequest, participant: Participant) -> SafeString:
         "participant": participant,
         "views": shown,
         "may_confirm": may(request.user, CONFIRM, participant.center),
+        "outlines": {(view.roi.reader, view.roi.treatment_known): view.roi for view in shown if view.roi}.values(),
         "may_upload": may(request.user, UPLOAD, participant.center),
         "waiting": Package.objects.filter(gateway__center=participant.center, state=Package.State.STORED).count(),
     }

@@ -115,7 +115,7 @@ def _differences(mask: sitk.Image, image: sitk.Image, apart: float | None) -> li
     if np.linalg.norm(shift) > allowed or not found:
         text = "The mask lies %(mm).1f mm away from the image's place (left %(x)+.1f, back %(y)+.1f, head %(z)+.1f mm)."
         mm = float(np.linalg.norm(shift)) if np.linalg.norm(shift) > allowed else apart
-        found.append(Sentence("origin", text, {"mm": mm, "x": shift[0], "y": shift[1], "z": shift[2]}))
+        found.append(Sentence("origin", text, {"mm": mm, **dict(zip("xyz", np.round(shift, 1) + 0.0, strict=True))}))
     return found
 
 
