@@ -49,7 +49,7 @@ def _libraries() -> dict[str, str]:
 
 def _msgids(node: Node) -> Iterator[str]:
     if isinstance(node, TranslateNode):
-        yield str(node.filter_expression.var.literal)
+        yield str(node.filter_expression.var.literal).replace("%", "%%")  # as Django looks it up
     elif isinstance(node, BlockTranslateNode):
         yield node.render_token_list(node.singular)[0]
 
