@@ -176,7 +176,7 @@ def _patient(row: Cells, found: Mapping[str, Tag], weights: Mapping[str, float],
     tag = found.get(row["patient"])
     consistent = _consistent(tag)
     return {
-        **{name: row.get(name, "") for name in ("patient", "center", "surgery_date", "strategy", *OUTCOMES)},
+        **{name: row.get(name, "") for name in ("patient", "center", "strategy", *OUTCOMES)},
         "tag": tag.state if tag else "OUTSIDE_SCOPE",
         "reason": tag.reason if tag else "",
         "recommended": (tag.recommended if tag else None) or "",

@@ -1,6 +1,6 @@
 """The left side of every page: which places a person has, in which order, and how long the list behind each is.
 
-A place shows when the person holds its permission; its count is the length of the list that its link opens.
+A place shows when the person holds its permission and there is something to see; its count is the length of the list that its link opens.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from analysis import views as outcome
 from studies import access, pages, worklist
 from studies.access import Permission
 
@@ -23,6 +24,7 @@ class Place:
     url_name: str
     permission: str
     count: Callable[[User], int] | None = None
+    shown: Callable[[User], bool] | None = None
 
 
 MENU: list[tuple[Promise, list[Place]]] = [
@@ -34,7 +36,13 @@ MENU: list[tuple[Promise, list[Place]]] = [
             Place(_("Participants"), "participants", Permission.PARTICIPANT_VIEW, pages.participant_count),
         ],
     ),
-    (_("Study"), [Place(_("Overview"), "overview", Permission.STUDY_VIEW)]),
+    (
+        _("Study"),
+        [
+            Place(_("Overview"), "overview", Permission.STUDY_VIEW),
+            Place(_("Result"), "result", outcome.RESULT, shown=outcome.shows_result),
+        ],
+    ),
 ]
 
 
@@ -59,7 +67,10 @@ class Group:
 def menu_for(user: User, path: str) -> list[Group]:
     """The groups of places open to `user`; the one that `path` lies under is current."""
     held = access.permissions_of(user)
-    groups = [Group(label, [_entry(place, user, path) for place in places if place.permission in held]) for label, places in MENU]
+    groups = [
+        Group(label, [_entry(place, user, path) for place in places if place.permission in held and (not place.shown or place.shown(user))])
+        for label, places in MENU
+    ]
     return [group for group in groups if group.entries]
 
 

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("", include("accounts.urls")),
     path("", include("studies.urls")),
+    path("", include("analysis.urls")),
     path("participants/<uuid:uuid>/", pages.participant, name="participant"),
     path("", include("imaging.urls")),
 ]

@@ -38,7 +38,9 @@ class Permission(StrEnum):
     PARTICIPANT_VIEW = "participant.view"
 
 
-_SEES_PARTICIPANTS = frozenset({"study.view", "screening.view", "participant.view", "image.view", "slide.view", "followup.view"})
+_SEES_PARTICIPANTS = frozenset(
+    {"study.view", "screening.view", "participant.view", "image.view", "slide.view", "followup.view", "result.view"}
+)
 _ENTERS = frozenset(
     {
         "participant.screen", "consent.record", "participant.enroll", "participant.withdraw",
@@ -52,23 +54,25 @@ GRANTS: dict[Role, frozenset[str]] = {
     Role.SITE_PI: _SEES_PARTICIPANTS | _ENTERS | {"form.sign", "audit.view_center"},
     Role.PACS_ADMIN: frozenset({"study.view", "gateway.view"}),
     Role.READER: frozenset({"image.view", "phase.confirm", "roi.upload"}),
-    Role.INVESTIGATOR: frozenset({"study.view", "seal.view", "ledger.view", "result.view"}),
+    Role.INVESTIGATOR: frozenset({"study.view", "seal.view", "ledger.view", "result.view", "result.export"}),
     Role.DATA_MANAGER: _SEES_PARTICIPANTS
     | {
         "study.setup", "member.manage", "center.manage", "gateway.view", "query.raise", "query.close", "data.lock", "import.run",
-        "export.run", "audit.view", "cut.make", "cut.view", "seal.view", "ledger.view",
+        "export.run", "audit.view", "cut.make", "cut.view", "seal.view", "ledger.view", "result.export",
     },
     Role.MONITOR: _SEES_PARTICIPANTS | {"query.raise", "source.verify", "audit.view"},
     Role.ADJUDICATOR: frozenset({"case.adjudicate"}),
-    Role.BLINDED_STATISTICIAN: frozenset({"study.view", "cut.make", "cut.view", "ledger.view", "seal.view", "result.view"}),
-    Role.UNBLINDED_STATISTICIAN: frozenset({"study.view"}),
-    Role.DMC: frozenset({"study.view"}),
-    Role.SPONSOR: frozenset({"study.view", "result.view"}),
-    Role.CUSTODIAN: frozenset({"study.view", "seal.view", "ledger.view", "opening.approve"}),
-    Role.MODEL_OWNER: frozenset({"study.view", "model.register", "model.view", "seal.view", "ledger.view"}),
+    Role.BLINDED_STATISTICIAN: frozenset(
+        {"study.view", "cut.make", "cut.view", "ledger.view", "seal.view", "result.view", "result.export"}
+    ),
+    Role.UNBLINDED_STATISTICIAN: frozenset({"study.view", "result.view", "result.export"}),
+    Role.DMC: frozenset({"study.view", "result.view"}),
+    Role.SPONSOR: frozenset({"study.view", "result.view", "result.export"}),
+    Role.CUSTODIAN: frozenset({"study.view", "seal.view", "ledger.view", "opening.approve", "result.view"}),
+    Role.MODEL_OWNER: frozenset({"study.view", "model.register", "model.view", "seal.view", "ledger.view", "result.view"}),
     Role.SYSADMIN: frozenset({"gateway.manage", "gateway.view", "system.view"}),
 }  # fmt: skip
-"""Role → permissions. Nothing here opens a prediction: before publication there is no page that could show one."""
+"""Role → permissions. Nothing here opens a prediction: before publication `result.view` leads to a refusal, for everybody."""
 
 
 def roles_granted(permission: str) -> list[Role]:

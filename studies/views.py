@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from studies import access, accrual, clock, consent, enrollment, lists, screening, study_number, wording, worklist
+from studies import access, clock, consent, enrollment, lists, screening, study_number, wording, worklist
 from studies.access import Permission
 from studies.eligibility import Verdict
 from studies.forms import AmendForm, ConsentForm, ExcludeForm, PageForm, ReasonForm, ScreeningForm, read_date, say_date
@@ -50,13 +50,6 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
         "empty": _("Nothing waits for you today. Every resection gets a line in the screening log."),
     }
     return render(request, "studies/worklist.html", context | worklist.page(request.user, request.GET.get("task", "")))
-
-
-@require_GET
-def overview(request: HttpRequest) -> HttpResponse:
-    """Are we on course? Pooled counts by center; every count is one of the sum shown."""
-    study = _study(request, Permission.STUDY_VIEW)
-    return render(request, "studies/overview.html", {"study": study, "today": study.today(), **accrual.figures(study)})
 
 
 @require_GET

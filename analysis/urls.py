@@ -1,0 +1,13 @@
+"""Addresses of the pages of this room."""
+
+from django.urls import path
+
+from analysis import views
+
+urlpatterns = [
+    path("overview/", views.overview, name="overview"),
+    path("result/", views.result, name="result"),
+    path("result/patients.csv", views.result_file, {"name": "analysis_cut.csv"}, name="result-patients"),
+    path("result/curves.csv", views.result_file, {"name": "curves.csv"}, name="result-curves"),
+    path("result/balance.csv", views.result_file, {"name": "balance.csv"}, name="result-balance"),
+]

@@ -1,0 +1,78 @@
+"""The two pages of this room: are we on course (before publication), and what came out (after it). They read and hand over."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from accounts import audit
+from accounts.models import User
+from accounts.transitions import NotAllowedNow
+from analysis import overview as overviews
+from analysis import result as results
+from analysis.models import Publication
+from studies import access
+from studies.access import Permission
+from studies.models import Study
+from studies.vocabulary import Phase
+
+RESULT, EXPORT, SEALS = "result.view", "result.export", "seal.view"
+
+
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """Are we on course? Pooled accrual, completeness and one curve; never a split."""
+    study = _study(request, Permission.STUDY_VIEW)
+    context = overviews.page(study, sees_seals=access.may(request.user, SEALS, study))
+    return render(request, "analysis/overview.html", context | {"published": study.phase == Phase.PUBLISHED})
+
+
+@require_GET
+def result(request: HttpRequest) -> HttpResponse:
+    """Better, after like is compared with like? Both rows, or neither."""
+    publication = _publication(request)
+    audit.record(kind="read", by=request.user, subject="result", detail={"study": publication.study.code})
+    return render(
+        request, "analysis/result.html", results.page(publication) | {"exports": access.may(request.user, EXPORT, publication.study)}
+    )
+
+
+@require_GET
+def result_file(request: HttpRequest, name: str) -> HttpResponse:
+    """One published table as it left the opening, for R; who takes it is recorded."""
+    publication = _publication(request)
+    access.require(request.user, EXPORT, publication.study)
+    file = publication.files.filter(name=name).first()
+    if file is None:
+        raise Http404
+    audit.record(kind="export", by=request.user, subject=name, detail={"study": publication.study.code, "sha256": file.sha256})
+    filename = f"{publication.study.code}-{name}"
+    return HttpResponse(
+        bytes(file.content), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{filename}"'}
+    )
+
+
+def shows_result(user: User) -> bool:
+    """Whether a study of this person is published: only then does its result stand in the navigation."""
+    return access.studies_for(user, RESULT).filter(phase=Phase.PUBLISHED).exists()
+
+
+def _study(request: HttpRequest, permission: str) -> Study:
+    study = access.studies_for(request.user, permission).order_by("pk").first()
+    if study is None:
+        raise PermissionDenied
+    return study
+
+
+def _publication(request: HttpRequest) -> Publication:
+    study = _study(request, RESULT)
+    publication = Publication.objects.select_related("study").filter(study=study, study__phase=Phase.PUBLISHED).first()
+    if publication is None:
+        raise NotAllowedNow(
+            _(
+                "Splits by recommendation, by agreement or by treatment do not exist before publication, for anybody on this site. "
+                "This request is recorded."
+            )
+        )
+    return publication
