@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from accounts import audit, ledger
 from accounts.models import User
 from predictions import features, registry, sealing
-from predictions.models import Batch, ModelVersion, Seal, Snapshot
+from predictions.models import Batch, ModelVersion, Seal, Snapshot, Tier
 from predictions.payload import Failure, Payload, Provenance, fail
 from predictions.replay import Software, predict
 from predictions.training import artefact
@@ -63,8 +63,10 @@ def run(*, study: Study, at: datetime, software: Software, seconds: float, hold:
 def due_for(study: Study, version: ModelVersion) -> Iterable[Due]:
     """The participants without a confirmatory seal of the model's tier whose inputs are complete, by study number."""
     done = Seal.objects.filter(tier=version.tier, purpose=Seal.Purpose.CONFIRMATORY, participant__study=study).values("participant")
-    waiting = Participant.objects.filter(study=study, status=ParticipantStatus.ENROLLED).exclude(pk__in=done)
-    for participant in waiting.select_related("study", "screening", "center").order_by("study_number"):
+    waiting = Participant.objects.filter(study=study, status=ParticipantStatus.ENROLLED, baseline__isnull=False).exclude(pk__in=done)
+    if version.tier == Tier.CLINICAL_CT:
+        waiting = waiting.filter(pk__in=features.measured())
+    for participant in waiting.select_related("study", "screening", "center", "baseline").order_by("study_number"):
         taken = features.take(participant, version.tier)
         if taken is not None:
             yield Due(participant, version, taken)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.canonical import canonical, number
 from imaging.models import FeatureSet
 from predictions import clinical
@@ -30,7 +32,7 @@ class Taken:
 
 def take(participant: Participant, tier: str) -> Taken | None:
     """The snapshot of a participant for a tier, or None while one of its required inputs is missing (decided before inference)."""
-    row = Baseline.objects.filter(participant=participant).first()
+    row: Baseline | None = getattr(participant, "baseline", None)
     if row is None or any(code not in row.values for code in clinical.REQUIRED):
         return None
     content: dict[str, Any] = {
@@ -50,6 +52,11 @@ def take(participant: Participant, tier: str) -> Taken | None:
             content["inputs"].append(_image_input(section, measured))
     data = canonical(content)
     return Taken(data, hashlib.sha256(data).hexdigest())
+
+
+def measured() -> QuerySet[FeatureSet, dict[str, Any]]:
+    """The participants of whom any series was measured, as a subquery: nobody else can have both phases."""
+    return FeatureSet.objects.filter(profile=PROFILE, roi__state="aligned").values("roi__series__participant")
 
 
 def _clinical(participant: Participant, row: Baseline) -> dict[str, str | None]:

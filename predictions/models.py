@@ -69,11 +69,12 @@ class Custodian(models.Model):
     study = models.ForeignKey(Study, models.PROTECT, related_name="+")
     letter = models.CharField(max_length=1, choices=[("A", "A"), ("B", "B"), ("C", "C")])
     public_key = models.JSONField()
-    fingerprint = models.CharField(max_length=71, unique=True)
+    fingerprint = models.CharField(max_length=71)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["study", "letter"], name="custodian_once"),
+            models.UniqueConstraint(fields=["study", "fingerprint"], name="custodian_holds_one_letter"),
             models.CheckConstraint(name="custodian_letter", condition=Q(letter__in=["A", "B", "C"])),
         ]
 

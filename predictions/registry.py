@@ -5,6 +5,7 @@ docs/sealing.md on custody).
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def lock(*, version: ModelVersion, by: User) -> ModelVersion:
             version = advance(version, status)
             version.save()
     body = {"model": version.artefact_sha256, "tier": version.tier, "data": version.data_sha256, "commit": version.commit}
-    ledger.append(study=version.study.code, kind="model_declared", body=body)
+    ledger.append(study=version.study.code, kind="model_declared", body=body, at=version.study.ledger_time())
     return version
 
 
@@ -82,14 +83,15 @@ def activate(*, study: Study, keys: dict[str, tuple[str, PublicKey]], by: User) 
             custodian.full_clean()
             custodian.save()
             said[letter] = {"person": person, "key": key.as_json()}
-    ledger.append(study=study.code, kind="activation", body={"custodians": said, "protocol": study.protocol_digest})
+    body = {"custodians": said, "protocol": study.protocol_digest}
+    ledger.append(study=study.code, kind="activation", body=body, at=study.ledger_time())
 
 
 def declare_plan(*, study: Study, plan: dict[str, Any], by: User) -> str:
     """Put the digest of the analysis plan on the ledger; it must stand there before the first seal (UB-02)."""
     access.require_operator(by, REGISTER, study)
     sha256 = digest(plan)
-    ledger.append(study=study.code, kind="plan", body={"plan": sha256})
+    ledger.append(study=study.code, kind="plan", body={"plan": sha256}, at=study.ledger_time())
     return sha256
 
 
@@ -101,6 +103,19 @@ def custodians(study: Study) -> dict[str, PublicKey]:
 def locked(study: Study) -> list[ModelVersion]:
     """The locked models of a study, one per tier at most, in the order of tiers."""
     return list(ModelVersion.objects.filter(study=study, status=ModelVersion.Status.LOCKED).order_by("tier"))
+
+
+def place(version: ModelVersion, data: bytes) -> Path:
+    """Put a registered artefact where the inference process looks for it, under that process's own user where there is one."""
+    folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder() / f"{version.artefact_sha256}.json"
+    path.write_bytes(data)
+    path.chmod(0o600)
+    host = folder().parent.stat()
+    if os.geteuid() == 0:
+        for each in (folder(), path):
+            os.chown(each, host.st_uid, host.st_gid)
+    return path
 
 
 def load(version: ModelVersion) -> bytes:

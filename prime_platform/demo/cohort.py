@@ -1,103 +1,85 @@
-"""A synthetic accrual: four hospitals, some fifty resections screened, about forty of them enrolled (seeded, SYNTHETIC).
+"""The two demonstration studies: DEMO takes patients now; DEMO-PAST is five years old and can be opened. Both SYNTHETIC."""
 
-Every row goes through the write function that a coordinator's page calls, under the coordinator's own name.
-"""
-
-import random
 from datetime import date, timedelta
 
 from django.utils import timezone
 
+from accounts import anchors
 from accounts.models import User
-from prime_platform.demo import people
-from studies import consent, enrollment, screening, setup
-from studies.models import Center, Screening, Study
+from prime_platform.demo import custody, patients, people, replay
+from studies import setup
+from studies.models import Center, Study
 
-CODE = "DEMO"
-SEED = 20260101
-SCREENED_PER_CENTER = (14, 13, 12, 11)
+ACCRUING, PAST = "DEMO", "DEMO-PAST"
+CENTERS = ("01", "02", "03", "04")
 NAMES = (
     ("演示甲医院", "Demo Hospital A"),
     ("演示乙医院", "Demo Hospital B"),
     ("演示丙医院", "Demo Hospital C"),
     ("演示丁医院", "Demo Hospital D"),
 )
-YES = (
-    "histology_hcc",
-    "r0_resection",
-    "he_slide_qualified",
-    "baseline_complete",
-    "imaging_phases",
-    "imaging_quality",
-    "prior_baseline_available",
-)
-NO = ("prior_therapy", "other_malignancy")
+PAST_PATIENTS, PAST_DAYS, PAST_ACCRUAL = 140, 1720, 540
+NOW_PATIENTS, NOW_DAYS = 52, 300
+PENDING_DAYS = 9  # the pathology report of who was operated on later is not there yet
+SEED = 20260101
 
 
-def build(*, today: date | None = None) -> Study:
-    """Make the study with its centers, people and patients; `today` is the day it is seen from."""
-    today = today or timezone.localdate()
-    system = User.objects.system()
-    began = today - timedelta(days=300)
+def build_accruing() -> Study:
+    """A study in accrual: about forty participants at four hospitals, the latest still waiting for pathology."""
+    study, centers = _found(ACCRUING, "肝癌术后辅助治疗（演示）", "Adjuvant therapy after HCC resection (demo)", days=NOW_DAYS, suffix="")
+    today = timezone.localdate()
+    made = patients.cohort(
+        count=NOW_PATIENTS,
+        first=today - timedelta(days=NOW_DAYS - 10),
+        last=today - timedelta(days=5),
+        seed=SEED,
+        centers=CENTERS,
+        visits=11,
+    )
+    waiting = [each for each in made if each.surgery > today - timedelta(days=PENDING_DAYS)]
+    return _live(study, centers, [_pending(each) if each in waiting else each for each in made], until=today)
+
+
+def build_past() -> Study:
+    """A study whose follow-up is over: about 150 participants, ready for the custodians."""
+    study, centers = _found(
+        PAST, "肝癌术后辅助治疗（演示，随访已满）", "Adjuvant therapy after HCC resection (demo, past)", days=PAST_DAYS, suffix="p"
+    )
+    began = timezone.localdate() - timedelta(days=PAST_DAYS)
+    made = patients.cohort(
+        count=PAST_PATIENTS, first=began, last=began + timedelta(days=PAST_ACCRUAL), seed=SEED + 1, centers=CENTERS, visits=11
+    )
+    return _live(study, centers, made, until=timezone.localdate())
+
+
+def _found(code: str, zh: str, en: str, *, days: int, suffix: str) -> tuple[Study, dict[str, Center]]:
+    """The study on its first day: centers opened, people named, custodians activated, plan and models declared."""
+    system, began = User.objects.system(), timezone.localdate() - timedelta(days=days)
     study = setup.create_study(
-        code=CODE,
-        title_zh="肝癌术后辅助治疗（演示）",
-        title_en="Adjuvant therapy after HCC resection (demo)",
-        protocol_id="hcc_adjuvant",
-        accrual_from=began,
-        by=system,
-        synthetic=True,
+        code=code, title_zh=zh, title_en=en, protocol_id="hcc_adjuvant", accrual_from=began, by=system, synthetic=True, clock_days=-days
     )
     study = setup.advance_phase(study=study, to="accrual", by=system)
-    centers = [open_center(study, number, began, by=system) for number in range(1, 5)]
-    people.populate(study, centers, by=system)
-    dice = random.Random(SEED)  # noqa: S311 - a repeatable demonstration, not a secret
-    for center, count in zip(centers, SCREENED_PER_CENTER, strict=True):
-        coordinator = User.objects.get(username=f"coordinator{center.code}")
-        for surgery in sorted(today - timedelta(days=dice.randint(4, 280)) for _ in range(count)):
-            resection(center, surgery, coordinator, dice, today)
-    return study
+    centers = {number: _open_center(study, place, began, by=system) for place, number in enumerate(CENTERS)}
+    people.populate(study, list(centers.values()), suffix=suffix, by=system)
+    custody.prepare(study, by=system)
+    anchors.write(study=code, at=study.now())
+    return study, centers
 
 
-def open_center(study: Study, number: int, began: date, *, by: User) -> Center:
-    zh, en = NAMES[number - 1]
-    center = setup.add_center(study=study, code=f"{number:02d}", name_zh=zh, name_en=en, by=by)
-    until = began + timedelta(days=1095)
-    setup.file_ethics_approval(center=center, number=f"DEMO-EC-{number:02d}", valid_from=began, valid_until=until, by=by)
+def _open_center(study: Study, place: int, began: date, *, by: User) -> Center:
+    zh, en = NAMES[place]
+    center = setup.add_center(study=study, code=CENTERS[place], name_zh=zh, name_en=en, by=by)
+    until = began + timedelta(days=2500)
+    setup.file_ethics_approval(center=center, number=f"DEMO-EC-{CENTERS[place]}", valid_from=began, valid_until=until, by=by)
     return setup.open_center(center=center, on=began, by=by)
 
 
-def resection(center: Center, surgery: date, coordinator: User, dice: random.Random, today: date) -> Screening:
-    """One patient from the operating list: usually eligible and enrolled, sometimes not, sometimes not yet known."""
-    fate = dice.random()
-    answers = dict.fromkeys(YES, "yes") | dict.fromkeys(NO, "no")
-    answers["imaging_date"] = (surgery - timedelta(days=dice.randint(3, 30))).isoformat()
-    screened_on = min(surgery + timedelta(days=dice.randint(1, 4)), today)
-    if fate < 0.06:
-        answers["r0_resection"] = "no"
-    elif fate < 0.12 or surgery > today - timedelta(days=9):
-        answers["histology_hcc"] = answers["he_slide_qualified"] = "unknown"
-    line = screening.screen(
-        center=center,
-        surgery_date=surgery,
-        age_at_surgery=dice.randint(31, 75),
-        sex=dice.choices("MF", (4, 1))[0],
-        answers=answers,
-        on=screened_on,
-        by=coordinator,
-    )
-    return decide(line, fate, dice, coordinator, today)
+def _live(study: Study, centers: dict[str, Center], made: list[patients.Patient], *, until: date) -> Study:
+    diary = replay.Diary(study, until)
+    for patient in made:
+        replay.schedule(diary, patient, centers[patient.center])
+    return diary.live(custody.SOFTWARE)
 
 
-def decide(line: Screening, fate: float, dice: random.Random, coordinator: User, today: date) -> Screening:
-    """What became of a screened patient: excluded with a reason, still open, or consented and enrolled."""
-    if line.eligibility["verdict"] == "fail":
-        return screening.exclude(screening=line, reason_code="not_eligible", by=coordinator)
-    if fate > 0.94:
-        return screening.exclude(screening=line, reason_code="consent_declined", by=coordinator)
-    if line.eligibility["verdict"] == "unknown":
-        return line
-    consent.record(screening=line, form_version="2.1", signed_on=line.screened_on, by=coordinator)
-    enrolled_on = min(line.screened_on + timedelta(days=dice.randint(2, 7)), today)
-    enrollment.enroll(screening=line, on=enrolled_on, by=coordinator)
-    return line
+def _pending(patient: patients.Patient) -> patients.Patient:
+    return patients.Patient(**{**patient.__dict__, "fate": "pathology_pending"})

@@ -22,7 +22,7 @@ SENDER = "DEMO_PACS"
 
 
 def patients() -> list[Participant]:
-    """The first three participants of the demonstration's center 01: those that have images."""
+    """The three latest participants of the accruing study's center 01: not treated yet, their window open."""
     chosen = (
         Participant.objects.filter(study__synthetic=True, center__code=CENTER).select_related("screening").order_by("study", "sequence")
     )

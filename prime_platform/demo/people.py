@@ -34,15 +34,15 @@ def password_file() -> Path:
     return settings.VAR / "secrets" / "demo_password"
 
 
-def populate(study: Study, centers: list[Center], *, by: User) -> None:
-    """One person for each role that has a page: center roles at every center, study roles once."""
+def populate(study: Study, centers: list[Center], *, suffix: str, by: User) -> None:
+    """One person for each role that has a page: center roles at every center, study roles once; `suffix` tells studies apart."""
     since = study.accrual_from
     for center, word in zip(centers, CENTER_WORDS, strict=True):
         for role, (name, title) in CENTER_PEOPLE.items():
-            user = person(f"{name}{center.code}", f"{title}{word}", by=by)
+            user = person(f"{name}{center.code}{suffix}", f"{title}{word}", by=by)
             setup.add_member(study=study, user=user, role=role, center=center, by=by, since=since)
     for role, (name, title) in STUDY_PEOPLE.items():
-        setup.add_member(study=study, user=person(name, title, by=by), role=role, by=by, since=since)
+        setup.add_member(study=study, user=person(f"{name}{suffix}", title, by=by), role=role, by=by, since=since)
 
 
 def person(username: str, display_name: str, *, by: User) -> User:

@@ -26,11 +26,9 @@ class Command(BaseCommand):
     @transaction.atomic
     def make_study(self) -> None:
         """All or nothing: a half-made demonstration is none."""
-        study = cohort.build()
-        self.stdout.write(
-            f"demo: study {study.code} with {study.centers.count()} centers and {study.participants.count()} participants (SYNTHETIC); "
-            f"password of its people in {people.password_file()}"
-        )
+        for study in (cohort.build_accruing(), cohort.build_past()):
+            self.stdout.write(f"demo: study {study.code} with {study.centers.count()} centers, {study.participants.count()} participants")
+        self.stdout.write(f"demo: everything is SYNTHETIC; the password of its people is in {people.password_file()}")
 
     def send_images(self) -> None:
         try:
