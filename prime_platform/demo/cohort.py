@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from accounts import anchors
 from accounts.models import User
+from predictions import batch
 from prime_platform.demo import custody, patients, people, replay
 from studies import setup
 from studies.models import Center, Study
@@ -83,3 +84,13 @@ def _live(study: Study, centers: dict[str, Center], made: list[patients.Patient]
 
 def _pending(patient: patients.Patient) -> patients.Patient:
     return patients.Patient(**{**patient.__dict__, "fate": "pathology_pending"})
+
+
+def advance(code: str, days: int) -> Study:
+    """Move a synthetic study's clock on, day by day: batches and anchors run on each, nothing else happens by itself."""
+    study = Study.objects.get(code=code)
+    for _ in range(days):
+        study = setup.advance_clock(study=study, days=1, by=User.objects.system())
+        batch.run(study=study, at=study.now(), software=custody.SOFTWARE, seconds=600, hold=False)
+        anchors.write(study=code, at=study.now())
+    return study

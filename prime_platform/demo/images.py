@@ -64,12 +64,15 @@ def push(number: int, patient: Participant) -> int:
     """Send one patient's phantoms over one association; returns how many were acknowledged with 0x0000."""
     ae = AE(ae_title=SENDER)
     ae.add_requested_context(CTImageStorage)
+    ae.dimse_timeout = 10
     association = ae.associate(settings.PRIME_BIND, settings.PRIME_DICOM_PORT, ae_title=settings.PRIME_DICOM_AET)
     if not association.is_established:
         raise ConnectionError(f"the edge does not take images from {SENDER} on port {settings.PRIME_DICOM_PORT}")
     scanned_on = patient.screening.surgery_date - timedelta(days=7)
     try:
         statuses = [association.send_c_store(each).get("Status") for each in phantoms.objects(number, local_id(patient), scanned_on)]
+    except RuntimeError as broken:
+        raise ConnectionError(f"the association with the edge broke: {broken}") from None
     finally:
         association.release()
     if any(status != 0 for status in statuses):

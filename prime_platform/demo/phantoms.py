@@ -11,9 +11,9 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-ROWS = COLUMNS = 192
-SLICES = 36
-PIXEL_MM, SLICE_MM = 1.8, 5.0
+ROWS = COLUMNS = 144
+SLICES = 32
+PIXEL_MM, SLICE_MM = 2.4, 5.0
 ROOT = "1.2.826.0.1.3680043.10.1492"  # any root will do: the edge replaces every UID
 AIR, FAT, MUSCLE, BONE = -1000, -90, 55, 420
 
@@ -37,20 +37,42 @@ PHASES = (
 )
 
 
-def volume(phase: Phase, patient: int) -> np.ndarray:
-    """One phase as int16 HU of shape (slices, rows, columns); `patient` moves and sizes the tumour and seeds the noise."""
+def grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """z, y, x of every voxel, each from −1 to 1, of shape (slices, rows, columns)."""
     z, y, x = np.meshgrid(np.linspace(-1, 1, SLICES), np.linspace(-1, 1, ROWS), np.linspace(-1, 1, COLUMNS), indexing="ij")
+    return z, y, x
+
+
+def liver() -> np.ndarray:
+    """Where the liver is, as a boolean array."""
+    z, y, x = grid()
+    return np.asarray(((x + 0.30) / 0.46) ** 2 + ((y + 0.02) / 0.40) ** 2 + (z / 0.85) ** 2 < 1)
+
+
+def tumour(patient: int) -> np.ndarray:
+    """Where the tumour of a patient is, as a boolean array inside the liver."""
+    z, y, x = grid()
+    shift = 0.06 * patient
+    inside = ((x + 0.42 - shift) / 0.13) ** 2 + ((y + 0.08 + shift / 2) / 0.12) ** 2 + ((z + 0.15) / 0.28) ** 2 < 1
+    return np.asarray(inside & liver())
+
+
+def origin(index: int) -> tuple[float, float, float]:
+    """The position of a slice's first voxel in the patient, in mm."""
+    return (-COLUMNS * PIXEL_MM / 2, -ROWS * PIXEL_MM / 2, index * SLICE_MM)
+
+
+def volume(phase: Phase, patient: int) -> np.ndarray:
+    """One phase as int16 HU of shape (slices, rows, columns); `patient` moves the tumour and seeds the noise."""
+    z, y, x = grid()
     hu = np.full(z.shape, AIR, dtype=np.float32)
     hu[x**2 / 0.78 + y**2 / 0.46 < 1] = FAT
     hu[x**2 / 0.70 + y**2 / 0.39 < 1] = MUSCLE
     hu[x**2 / 0.012 + (y - 0.42) ** 2 / 0.012 < 1] = BONE
-    liver = ((x + 0.30) / 0.46) ** 2 + ((y + 0.02) / 0.40) ** 2 + (z / 0.85) ** 2 < 1
-    hu[liver] = phase.liver
+    hu[liver()] = phase.liver
     hu[(x + 0.02) ** 2 + (y - 0.24) ** 2 < 0.0042] = phase.aorta
-    hu[liver & ((y + 0.02 + 0.2 * (x + 0.3)) ** 2 + (z - 0.1) ** 2 < 0.004)] = phase.portal
-    shift = 0.06 * patient
-    tumour = ((x + 0.42 - shift) / 0.13) ** 2 + ((y + 0.08 + shift / 2) / 0.12) ** 2 + ((z + 0.15) / 0.28) ** 2 < 1
-    hu[tumour & liver] = phase.tumour
+    hu[liver() & ((y + 0.02 + 0.2 * (x + 0.3)) ** 2 + (z - 0.1) ** 2 < 0.004)] = phase.portal
+    hu[tumour(patient)] = phase.tumour
     noise = np.random.default_rng([patient, phase.number]).normal(0, 9, hu.shape)
     return (hu + noise).clip(-1024, 3071).astype(np.int16)
 
@@ -88,7 +110,7 @@ def _object(plane: np.ndarray, *, index: int, phase: Phase, patient: int, local_
 
 def _geometry(data: Dataset, index: int) -> None:
     data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    data.ImagePositionPatient = [-ROWS * PIXEL_MM / 2, -COLUMNS * PIXEL_MM / 2, index * SLICE_MM]
+    data.ImagePositionPatient = list(origin(index))
     data.PixelSpacing, data.Rows, data.Columns = [PIXEL_MM, PIXEL_MM], ROWS, COLUMNS
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 1
     data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15

@@ -20,11 +20,12 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=sorted(BENCHMARKS), help="what to measure")
+        parser.add_argument("what", nargs="?", choices=sorted(BENCHMARKS), help="what to measure (default: everything)")
         parser.add_argument("--json", action="store_true", help="print one JSON array of rows")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = BENCHMARKS[options["what"]]()
+        names = [options["what"]] if options["what"] else sorted(BENCHMARKS)
+        rows = [row for name in names for row in BENCHMARKS[name]()]
         if options["json"]:
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
             return
