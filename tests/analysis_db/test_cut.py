@@ -1,0 +1,240 @@
+"""The cut: columns, values of hand-made histories, reproducible bytes, what it refuses (formats h, MD-01, docs/blinding.md §2)."""
+
+import csv
+import hashlib
+import io
+import json
+from datetime import date, timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+
+from accounts import audit, ledger
+from analysis import cut
+from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
+from predictions.training import table
+from studies import milestones, setup
+from tests import world
+from tests.analysis_db import study as scenes
+
+pytestmark = pytest.mark.django_db
+COMMON = [
+    "patient",
+    "center",
+    "surgery_date",
+    "strategy",
+    "strategy_rule",
+    "rfs_time",
+    "rfs_event",
+    "rfs_reason",
+    "os_time",
+    "os_event",
+    "recurrence_time",
+    "recurrence_cause",
+    "window_closed",
+    "site_reason",
+    "known_on",
+    "zone",
+]
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def site(settings, tmp_path) -> scenes.Site:
+    settings.VAR = tmp_path
+    return scenes.Site(world.build())
+
+
+def rows_of(made: cut.Frozen) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(made.table.decode())))
+
+
+def record(site: scenes.Site, *rows) -> None:
+    with transaction.atomic(), audit.act(by=site.system, action="test.recorded"):
+        for row in rows:
+            row.recorded_at, row.recorded_by = timezone.now(), site.system
+            row.save()
+
+
+def histories(site: scenes.Site) -> dict[str, tuple]:
+    """Five patients operated on the same day, and what each row of the cut must say, worked out by hand."""
+    site.enroll(5)
+    site.wait(1200)
+    day = site.people[0].screening.surgery_date
+    on = [day + timedelta(each) for each in range(1101)]
+    who = site.people
+
+    def seen(patient, at, finding="free", adequate=True):
+        return Assessment(participant=patient, on=on[at], modality="CT", adequate=adequate, finding=finding)
+
+    def given(patient, kind, start, **more):
+        return TreatmentCourse(participant=patient, kind=kind, intent="adjuvant", start=start, source="file", **more)
+
+    record(
+        site,
+        # 0: TACE on day 40, free at 180, suspected at 270 and confirmed at 360, died on 500
+        given(who[0], "TACE", on[40].isoformat()), seen(who[0], 180), seen(who[0], 270, "suspected"),
+        Recurrence(participant=who[0], first_seen_on=on[270], confirmed_on=on[360], site="intrahepatic", modality="CT"),
+        Death(participant=who[0], on=on[500].isoformat(), cause="hcc"),
+        # 1: nothing given, declared on day 95; free at 540, a call at 730 (EP-03, EP-06)
+        NoAdjuvantDeclaration(participant=who[1], declared_on=on[95], source="file"), seen(who[1], 540),
+        Contact(participant=who[1], on=on[730], outcome="answered"),
+        # 2: TACE on day 30 and a TKI on day 60, death without recurrence on day 400
+        given(who[2], "TACE", on[30].isoformat()), given(who[2], "SYSTEMIC", on[60].isoformat(), drug="lenvatinib", drug_class="TKI"),
+        Death(participant=who[2], on=on[400].isoformat(), cause="other"),
+        # 3: HAIC, which is none of the four; free at 200
+        given(who[3], "HAIC", on[50].isoformat()), seen(who[3], 200),
+        # 4: no assessment at all, window never closed
+    )  # fmt: skip
+    with transaction.atomic(), audit.act(by=site.system, action="test.closed"):
+        for patient in (who[0], who[2], who[3]):
+            milestones.record(participant=patient, kind="window_closed", on=on[92], by=site.system)
+    return {
+        who[0].study_number: ("TACE", "270", "1", "RECURRENCE", "500", "1", "1", "", on[40]),
+        who[1].study_number: ("SURG", "540", "0", "LAST_ADEQUATE_ASSESSMENT", "730", "0", "0", "", on[95]),
+        who[2].study_number: ("TACE_SYS", "400", "1", "DEATH", "400", "1", "2", "", on[30]),
+        who[3].study_number: ("", "200", "0", "LAST_ADEQUATE_ASSESSMENT", "200", "0", "0", "OTHER_MODALITY", on[50]),
+        who[4].study_number: ("", "0", "0", "NO_ASSESSMENT", "0", "0", "0", "CENSORED_BEFORE_L", None),
+    }
+
+
+def test_rows_say_what_the_histories_say(site):
+    """EP-02, EP-03, EP-05, EP-06, TX-02, TX-05."""
+    expected = histories(site)
+    made = cut.freeze(study=site.study, kind="blinded", on=site.study.today())
+    names = ("strategy", "rfs_time", "rfs_event", "rfs_reason", "os_time", "os_event", "recurrence_cause", "site_reason")
+    found = {row["patient"]: (*(row[name] for name in names), row["known_on"]) for row in rows_of(made)}
+    assert found == {number: (*row[:-1], row[-1].isoformat() if row[-1] else "") for number, row in expected.items()}
+
+
+def test_earlier_day_knows_less(site):
+    """On day 300 the recurrence seen on day 270 is not confirmed yet, and nobody has died (EP-02)."""
+    expected = histories(site)
+    surgery = site.people[0].screening.surgery_date
+    rows = {row["patient"]: row for row in rows_of(cut.freeze(study=site.study, kind="blinded", on=surgery + timedelta(300)))}
+    first = rows[next(iter(expected))]
+    assert (first["rfs_time"], first["rfs_event"], first["os_time"], first["os_event"]) == ("180", "0", "270", "0")
+
+
+def test_kinds_have_exactly_their_columns(site):
+    """formats h: a blinded cut holds no input of a model; an opening cut adds confounders and inputs, training time and event."""
+    histories(site)
+    site.activate()
+    columns = {}
+    for kind in cut.KINDS:
+        columns[kind] = list(rows_of(cut.freeze(study=site.study, kind=kind, on=site.study.today()))[0])
+    confounders = [each.code for each in site.study.protocol.confounders]
+    features = [name for name in columns["opening"] if name.startswith("clinical_")]
+    assert columns["blinded"] == COMMON
+    assert columns["opening"] == [*COMMON, *confounders, *features]
+    assert columns["training"] == [*COMMON, "time", "event", *features]
+    assert "clinical_afp_log10" in features
+
+
+def test_same_rows_and_day_give_the_same_bytes(site, tmp_path):
+    """Frozen, hashed, on the ledger: the hash of the file is that of the manifest and of the record."""
+    histories(site)
+    on = site.study.today()
+    first, second = (cut.freeze(study=site.study, kind="blinded", on=on) for _ in range(2))
+    assert (first.files, first.manifest) == (second.files, second.manifest)
+    made = cut.make(study=site.study, kind="blinded", on=on, by=site.system, out=tmp_path / "cut")
+    written = (tmp_path / "cut" / "cut.csv").read_bytes()
+    manifest = json.loads((tmp_path / "cut" / "manifest.json").read_bytes())
+    assert hashlib.sha256(written).hexdigest() == manifest["cut"] == manifest["files"]["cut.csv"] == made.manifest["cut"]
+    record_of = [json.loads(row.body) for row in ledger.rows("TEST") if row.kind == "cut"]
+    assert record_of == [{"cut": manifest["cut"], "kind": "blinded", "on": on.isoformat(), "rows": 5}]
+    again = cut.make(study=site.study, kind="blinded", on=on, by=site.system, out=tmp_path / "again")
+    assert again.manifest["cut"] == manifest["cut"]
+    assert again.manifest["head"]["index"] == manifest["head"]["index"] + 1
+
+
+def test_opening_cut_never_lies_in_clear(site, tmp_path):
+    """docs/blinding.md §2: what is on disk is ciphertext; without custodians there is no opening cut."""
+    histories(site)
+    with pytest.raises(cut.CutRefused, match="no custodians"):
+        cut.freeze(study=site.study, kind="opening", on=site.study.today())
+    site.activate()
+    made = cut.make(study=site.study, kind="opening", on=site.study.today(), by=site.system, out=tmp_path / "cut")
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == ["cut.enc", "manifest.json"]
+    on_disk = b"".join(path.read_bytes() for path in (tmp_path / "cut").iterdir())
+    for cell in (site.people[0].study_number, "RECURRENCE", made.table.decode().splitlines()[1]):
+        assert cell.encode() not in on_disk
+    assert [row.kind for row in ledger.rows("TEST")][-2:] == ["lock", "cut"]
+
+
+def test_training_cut_is_read_by_the_trainer(site, tmp_path):
+    """MD-01, models.md §3: the same endpoints; who has no strategy is left out and counted."""
+    histories(site)
+    made = cut.make(study=site.study, kind="training", on=site.study.today(), by=site.system, out=tmp_path / "cut")
+    assert (made.manifest["rows"], made.manifest["without_strategy"]) == (3, 2)
+    read = table.read(tmp_path / "cut" / "cut.csv", landmark=90, modalities=("clinical",))
+    assert read.n == 3
+    assert list(read.strategy) == ["TACE", "TACE_SYS", "SURG"]
+
+
+def test_training_cut_is_refused_beside_a_blinded_study(site):
+    """docs/blinding.md §2: no installation holds the inputs of a blinded study and a training table."""
+    histories(site)
+    real = scenes.Site(world_of_a_real_study(site))
+    real.activate()
+    with pytest.raises(cut.CutRefused, match="REAL is blinded here"):
+        cut.freeze(study=site.study, kind="training", on=site.study.today())
+
+
+def world_of_a_real_study(site: scenes.Site) -> world.World:
+    study = setup.create_study(
+        code="REAL", title_zh="真", title_en="Real", protocol_id="hcc_adjuvant", accrual_from=date(2026, 1, 1), by=site.system
+    )
+    return world.World(study)
+
+
+def test_contradiction_stops_the_cut_by_name(site):
+    """EP-10: a history that cannot be true has no endpoints."""
+    histories(site)
+    patient = site.people[4]
+    day = patient.screening.surgery_date
+    record(
+        site,
+        Death(participant=patient, on=(day + timedelta(100)).isoformat(), cause="other"),
+        Assessment(participant=patient, on=day + timedelta(200), modality="CT", adequate=True, finding="free"),
+    )
+    with pytest.raises(cut.CutRefused, match=f"{patient.study_number}: AFTER_DEATH"):
+        cut.freeze(study=site.study, kind="blinded", on=site.study.today())
+
+
+def test_declaration_beside_a_course_leaves_the_window_open(site):
+    """TX-05: both stand, so nothing is ascertained."""
+    histories(site)
+    patient = site.people[1]
+    start = (patient.screening.surgery_date + timedelta(33)).isoformat()
+    record(site, TreatmentCourse(participant=patient, kind="TACE", intent="adjuvant", start=start, source="file"))
+    rows = {row["patient"]: row for row in rows_of(cut.freeze(study=site.study, kind="blinded", on=site.study.today()))}
+    row = rows[patient.study_number]
+    assert (row["strategy"], row["site_reason"], row["window_closed"]) == ("", "TREATMENT_INCOMPLETE", "")
+
+
+def test_queries_do_not_grow_with_patients(site):
+    """At most a fixed number of queries, for 5 patients as for 65."""
+    histories(site)
+    site.activate()
+    counts = []
+    for more in (0, 60):
+        site.people = []
+        if more:
+            site.enroll(more, after=6)
+        with CaptureQueriesContext(connection) as captured:
+            cut.freeze(study=site.study, kind="opening", on=site.study.today())
+        counts.append(len(captured))
+    assert counts[0] == counts[1] <= 25
+
+
+def test_future_is_refused(site):
+    with pytest.raises(cut.CutRefused, match="in the future"):
+        cut.freeze(study=site.study, kind="blinded", on=site.study.today() + timedelta(1))
