@@ -26,6 +26,8 @@ check: setup lint types arch ## Lint, types, import contracts, migrations, deplo
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	PRIME_PUBLIC_URL=https://prime.example $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py states --check
+	$(PY) manage.py privileges --check
+	$(PY) manage.py roles --check
 
 bench: setup ## Measure speed on this machine
 	$(PY) manage.py bench
@@ -49,6 +51,8 @@ arch:
 
 docs: ## Write the generated pages of docs/
 	$(PY) manage.py states
+	$(PY) manage.py privileges
+	$(PY) manage.py roles
 
 debian:
 	@./.ci/debian-packages $(DEBIAN)
