@@ -70,7 +70,7 @@ def accrual_chart(
     parts.append(svg.path(_polyline(frame, [(first_week, 0.0), *weeks]), "km k0"))
     parts.append(svg.text(frame.x(weeks[-1][0]) + 6, frame.y(sums[-1]) + 4, str(sums[-1]), class_="strong"))
     now = weeks[-1][0]
-    parts.append(svg.text(frame.x(now) - 10, frame.y(_planned(plan, now)) - 4, words.plan, text_anchor="end", class_="sm"))
+    parts.append(svg.text(frame.x(now) - 10, max(frame.y(_planned(plan, now)) - 4, _TOP + 14), words.plan, text_anchor="end", class_="sm"))
     parts.append(svg.text(_LEFT + 5, frame.bottom - (frame.bottom - _TOP) * (_BAR_SHARE + 0.03), words.bars, class_="sm"))
     return svg.picture(width, height, words.title, parts)
 

@@ -75,7 +75,7 @@ def _both(comparison: Comparison, e_value: str, protocol: Protocol) -> dict[str,
         "verdict": _("Unadjusted, %(naive)s. Compared like with like, %(adjusted)s.")
         % {"naive": _verdict(comparison.naive.hazard_ratio), "adjusted": _verdict(comparison.adjusted.hazard_ratio)},
         "read_at": round(read_at),
-        "months": f"{read_at / DAYS_PER_MONTH:.0f}",
+        "months": protocol.horizon_months if read_at == protocol.horizon_read_day else f"{read_at / DAYS_PER_MONTH:.1f}",
         "rows": [
             _row(_("Unadjusted"), _("as registered"), comparison.naive),
             _row(_("Adjusted"), _("overlap-weighted, stratified by recommendation"), comparison.adjusted, effective=True),
@@ -110,7 +110,7 @@ def _row(name: str, how: str, row: Row, *, effective: bool = False) -> dict[str,
         "n": " + ".join(sizes),
         "effective": effective,
         "events": f"{row.events[0]} + {row.events[1]}",
-        "survival": [_interval(one, "{:.1f}%", 100) for one in row.survival],
+        "survival": [_interval(one, "{:.1f}", 100) for one in row.survival],
         "ratio": _interval(row.hazard_ratio, "{:.2f}"),
         "forest": forest(row.hazard_ratio, name),
         "p": _p(row.p),
@@ -149,13 +149,13 @@ def _points(comparison: Comparison) -> list[dict[str, Any]]:
 def _covariate(name: str, protocol: Protocol) -> str:
     """x_mvi=M1 in words: the protocol's text of the confounder and the level."""
     code, _equals, level = name.removeprefix("x_").partition("=")
-    missing = code.endswith("_missing")
     texts = {each.code: each.text for each in protocol.confounders}
     text = texts.get(code.removesuffix("_missing"))
     label = text.say(get_language()) if text else code
-    if missing:
+    if code.endswith("_missing"):
         return _("%(label)s missing") % {"label": label}
-    return f"{label} {_('unknown') if level == 'unknown' else level}".strip()
+    options = {option.code: option.text.say(get_language()) for each in protocol.baseline if each.code == code for option in each.options}
+    return f"{label} {options.get(level, level)}".strip()
 
 
 def _interval(one: Estimate, form: str, factor: float = 1.0) -> dict[str, str]:
