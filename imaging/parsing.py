@@ -120,5 +120,6 @@ def _answer(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    needed = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "OPENBLAS_CORETYPE")  # the kernel that adds up decides the last bit of a feature
+    kept = {name: os.environ[name] for name in needed if name in os.environ}
     return kept | {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
