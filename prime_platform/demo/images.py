@@ -12,7 +12,7 @@ from django.conf import settings
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage
 
-from prime_platform.demo import phantoms
+from prime_platform.demo import cohort, phantoms
 from studies import milestones
 from studies.models import Participant
 
@@ -22,11 +22,9 @@ SENDER = "DEMO_PACS"
 
 
 def patients() -> list[Participant]:
-    """The three latest participants of the accruing study's center 01: not treated yet, their window open."""
-    chosen = (
-        Participant.objects.filter(study__synthetic=True, center__code=CENTER).select_related("screening").order_by("study", "sequence")
-    )
-    return list(chosen[:PATIENTS])
+    """The three latest participants of the accruing study's center 01: their treatment window is open."""
+    chosen = Participant.objects.filter(study__code=cohort.ACCRUING, center__code=CENTER).select_related("screening", "study")
+    return sorted(chosen.order_by("-sequence")[:PATIENTS], key=lambda participant: participant.sequence)
 
 
 def arrived() -> tuple[int, int]:
