@@ -12,7 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analysis import views as outcome
-from studies import access, pages, worklist
+from followup import duties
+from followup import pages as followup_pages
+from prime_platform import worklist
+from studies import access, pages
 from studies.access import Permission
 
 
@@ -34,6 +37,13 @@ MENU: list[tuple[Promise, list[Place]]] = [
         [
             Place(_("Screening log"), "screening-log", Permission.SCREENING_VIEW, pages.screening_count),
             Place(_("Participants"), "participants", Permission.PARTICIPANT_VIEW, pages.participant_count),
+        ],
+    ),
+    (
+        _("Follow-up"),
+        [
+            Place(_("Visits"), "visits", followup_pages.VIEW, duties.visit_count),
+            Place(_("Treatment"), "treatment", followup_pages.VIEW, duties.treatment_count),
         ],
     ),
     (

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET
 
 from accounts import audit
 from accounts.models import AccessRecord
+from followup import panels as followup_panels
 from imaging import panels as imaging_panels
 from studies import clock, lists, pages, wording
 from studies.models import Participant
@@ -30,6 +31,8 @@ from studies.vocabulary import ParticipantStatus
 Panel = Callable[[HttpRequest, Participant], str]
 PANELS: list[Panel] = [imaging_panels.series_panel]
 """Each gives the HTML of a section for the right column, already escaped, or nothing when the person may not see it."""
+WIDE_PANELS: list[Panel] = [followup_panels.treatment_panel, followup_panels.visits_panel, followup_panels.events_panel]
+"""The same for the left, wider column."""
 
 LANES: tuple[tuple[Promise, tuple[Kind, ...]], ...] = (
     (gettext_lazy("Consent, enrolment"), (Kind.CONSENTED, Kind.ENROLLED, Kind.WITHDRAWN)),
@@ -90,7 +93,8 @@ def participant(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "cells": [_cell(cell, person) for cell in pages.completeness([person], today)[person.uuid]],
         "timeline": [_timeline_row(row) for row in reversed(rows)],
         "panels": [panel(request, person) for panel in PANELS],
-        "todo": _todo(person),
+        "wide_panels": [panel(request, person) for panel in WIDE_PANELS],
+        "todo": _todo(person) + followup_panels.todo(request, person),
         "landmark_date": person.screening.surgery_date + timedelta(days=clock.LANDMARK),
     }
     return render(request, "participant.html", context)

@@ -6,7 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 import imaging.api
 import studies.api
-from prime_platform import health, pages
+from prime_platform import health, pages, worklist
 
 router = SimpleRouter()
 for prefix, viewset, basename in [*studies.api.API_ROUTES, *imaging.api.API_ROUTES]:
@@ -19,9 +19,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("", include("accounts.urls")),
     path("", include("studies.urls")),
+    path("worklist/", worklist.worklist_page, name="worklist"),
     path("", include("analysis.urls")),
     path("participants/<uuid:uuid>/", pages.participant, name="participant"),
     path("", include("imaging.urls")),
+    path("", include("followup.urls")),
 ]
 
 handler400 = "prime_platform.middleware.bad_request"

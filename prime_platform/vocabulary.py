@@ -33,6 +33,8 @@ STATES: dict[str, State] = {
     "to_confirm": State("half", "warn", _("to confirm")),
     "draft": State("half", "warn", _("draft")),
     "settling": State("half", "info", _("settling")),
+    "visit_due": State("half", "warn", _("due")),
+    "treatment_unstated": State("half", "warn", _("not stated complete")),
     "treatment_window": State("half", "warn", _("treatment window")),
     # done
     "consented": State("ok", "ok", _("consented")),
@@ -41,6 +43,9 @@ STATES: dict[str, State] = {
     "verified": State("ok", "ok", _("verified")),
     "accepted": State("ok", "ok", _("accepted")),
     "published": State("ok", "ok", _("published")),
+    "visit_done": State("ok", "ok", _("done")),
+    "visit_done_outside": State("ok", "open", _("done outside the window")),
+    "treatment_complete": State("ok", "ok", _("treatment complete")),
     # one criterion of the protocol
     "pass": State("ok", "ok", _("met")),
     "fail": State("bad", "bad", _("fails")),
@@ -51,6 +56,7 @@ STATES: dict[str, State] = {
     # time
     "last_day": State("late", "warn", _("last day of the window")),
     "overdue": State("late", "bad", _("overdue")),
+    "declaration_missing": State("late", "bad", _("declaration missing")),
     "sealed_late": State("late", "warn", _("sealed late")),
     "late_seal_risk": State("warn", "warn", _("risk of a late seal")),
     "above_reference": State("warn", "open", _("above reference")),
@@ -58,6 +64,7 @@ STATES: dict[str, State] = {
     # refused or broken
     "out_of_range": State("bad", "bad", _("out of possible range")),
     "ineligible": State("bad", "bad", _("a criterion fails")),
+    "contradiction": State("bad", "bad", _("contradiction")),
     "rejected": State("bad", "bad", _("rejected")),
     "signature_void": State("bad", "bad", _("signature void")),
     # held, asked, signed, closed
@@ -74,5 +81,6 @@ STATES: dict[str, State] = {
     "lost": State("na", "", _("lost to follow-up")),
     "not_evaluable": State("na", "", _("not evaluable")),
     "not_estimable": State("na", "", _("not estimable (NE)")),
+    "not_expected": State("na", "", _("not expected")),
     "not_applicable": State("na", "", _("not applicable")),
 }

@@ -6,7 +6,6 @@ from studies import baseline_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("worklist/", views.worklist_page, name="worklist"),
     path("screening/", views.screening_log, name="screening-log"),
     path("screening/new/", views.screening_new, name="screening-new"),
     path("screening/<uuid:uuid>/", views.screening_page, name="screening"),

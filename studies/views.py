@@ -1,4 +1,4 @@
-"""Pages of the worklist, the screening log, eligibility and the list of participants. They read and hand over; no rule stands here."""
+"""Pages of the screening log, eligibility and the list of participants. They read and hand over; no rule stands here."""
 
 import re
 import unicodedata
@@ -11,11 +11,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from studies import access, clock, consent, enrollment, lists, screening, study_number, wording, worklist
+from studies import access, consent, enrollment, lists, screening, study_number, wording
 from studies.access import Permission
 from studies.eligibility import Verdict
 from studies.forms import AmendForm, ConsentForm, ExcludeForm, PageForm, ReasonForm, ScreeningForm, read_date, say_date
@@ -23,7 +22,6 @@ from studies.models import Screening, Study
 from studies.vocabulary import ScreeningStatus
 
 T = TypeVar("T")
-LOOKS = {"wait": gettext_lazy("images or phases missing"), "done": gettext_lazy("phases complete"), "seal": gettext_lazy("sealed")}
 FIELDS = {"age_at_surgery": "age", "screened_on": "surgery_date", "signed_on": "dated_on", "waived_on": "dated_on"}
 
 
@@ -35,21 +33,6 @@ def home(request: HttpRequest) -> HttpResponse:
         if permission in held:
             return redirect(page)
     return render(request, "studies/home.html", {"roles": _(", ").join(str(role.label) for role in sorted(access.roles_of(request.user)))})
-
-
-@require_GET
-def worklist_page(request: HttpRequest) -> HttpResponse:
-    """What must I do today?"""
-    study = _study(request, Permission.SCREENING_VIEW)
-    ruler = clock.ruler(worklist.on_the_clock(request.user))
-    context = {
-        "today": study.today(),
-        "may_screen": access.centers_for(request.user, Permission.SCREEN).exists(),
-        "ruler": ruler,
-        "legend": [{"look": look, "label": label, "count": ruler.count(look)} for look, label in LOOKS.items()],
-        "empty": _("Nothing waits for you today. Every resection gets a line in the screening log."),
-    }
-    return render(request, "studies/worklist.html", context | worklist.page(request.user, request.GET.get("task", "")))
 
 
 @require_GET

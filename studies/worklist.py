@@ -1,5 +1,9 @@
-"""What must I do today: one row per patient and duty, grouped by duty, nearest to the end of the window first."""
+"""What must I do today: one row per patient and duty, grouped by duty, nearest to the end of the window first.
 
+Rooms above this one bring duties of their own as a Source; the page is composed of all sources by `prime_platform.worklist`.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -47,6 +51,16 @@ class Row:
     detail: str
     state: str
     link: Promise
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """The duties of one room: their words by code, how many rows each has, and its first rows up to a limit."""
+
+    labels: dict[str, Promise]
+    counts: Callable[[User], dict[str, int]]
+    rows: Callable[[User, str, int], list[Row]]
 
 
 DUTIES = (
@@ -82,20 +96,19 @@ DUTIES = (
 )
 
 
-def count(user: User) -> int:
+def count(user: User, sources: Sequence[Source]) -> int:
     """How many rows the worklist of a person has."""
-    return sum(_counts(user).values())
+    return sum(sum(source.counts(user).values()) for source in sources)
 
 
-def page(user: User, wanted: str) -> dict[str, Any]:
+def page(user: User, wanted: str, sources: Sequence[Source]) -> dict[str, Any]:
     """What the worklist shows: groups of rows (the first fifty of each duty) and the filters with their counts."""
-    counts = _counts(user)
-    labels = {"all": gettext_lazy("All"), **{duty.code: duty.label for duty in DUTIES}}
+    duties = {code: source for source in sources for code in source.labels}
+    counts = {code: found for source in sources for code, found in source.counts(user).items()}
+    labels = {"all": gettext_lazy("All"), **{code: source.labels[code] for code, source in duties.items()}}
     state, filters = choices(labels, {"all": sum(counts.values()), **counts}, wanted)
-    shown = [duty for duty in DUTIES if counts[duty.code] and state in ("all", duty.code)]
-    groups = [
-        {"label": duty.label, "count": counts[duty.code], "rows": [_row(duty, item) for item in duty.rows(user)[:ROWS]]} for duty in shown
-    ]
+    shown = [code for code in duties if counts[code] and state in ("all", code)]
+    groups = [{"label": labels[code], "count": counts[code], "rows": duties[code].rows(user, code, ROWS)} for code in shown]
     rows = [row for group in groups for row in group["rows"]]
     return {"groups": groups, "filters": filters, "rows": rows, "total": sum(group["count"] for group in groups)}
 
@@ -116,6 +129,11 @@ def _counts(user: User) -> dict[str, int]:
     return {duty.code: counts[duty.code] for duty in DUTIES}
 
 
+def _rows(user: User, code: str, limit: int) -> list[Row]:
+    duty = next(duty for duty in DUTIES if duty.code == code)
+    return [_row(duty, item) for item in duty.rows(user)[:limit]]
+
+
 def _row(duty: Duty, item: Screening | Participant) -> Row:
     if isinstance(item, Screening):
         line, study, number, detail = item, item.center.study, str(item), wording.why(item)
@@ -130,3 +148,7 @@ def _row(duty: Duty, item: Screening | Participant) -> Row:
 def _scan(line: Screening) -> str:
     attested = line.answers.get("imaging_date", "unknown")
     return "" if attested == "unknown" else _("scan of %(day)s, as attested") % {"day": attested}
+
+
+OWN = Source({duty.code: duty.label for duty in DUTIES}, _counts, _rows)
+"""The duties of this room."""

@@ -38,6 +38,7 @@
     else if (event.key === "?") { location.hash = "keys"; document.getElementById("keys")?.focus(); }
     else if (event.key === "j" || event.key === "J") step(1);
     else if (event.key === "k" || event.key === "K") step(-1);
+    else if (/^[a-z]$/i.test(event.key)) document.querySelector(`[data-key="${event.key.toLowerCase()}"]`)?.click();
   });
 
   // What the server understands of a typed date stands beside the field as soon as it is left.

@@ -7,14 +7,17 @@ import hashlib
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
+from followup.pages import TABLES
 from imaging import archive
 from imaging.models import ArchivedObject, FeatureSet, ImagingStudy, KeySlice, Roi, Series
 from studies.vocabulary import CENTER_ROLES
@@ -27,10 +30,15 @@ GATEWAY = {"edge-package", "edge-receipt", "edge-heartbeat"}
 PLAIN = {
     "home", "sign-out", "worklist", "overview", "screening-log", "screening-new", "participants", "search", "understand-date",
     "schema", "api-participant-list", "api-screening-list", "series-list",
+    "visits", "treatment", "understand-partial-date",
     "result", "result-patients", "result-curves", "result-balance",
 }  # fmt: skip
 """Pages without an object in their address: each shows what the person may see, or refuses with 403, or before publication with 409."""
 OBJECTS = {
+    "course-new": "participant", "window-close": "participant", "declaration-new": "participant", "assessment-new": "participant",
+    "recurrence-new": "participant", "death-new": "participant", "contact-new": "participant",
+    "course-void": "course", "declaration-void": "declaration", "assessment-void": "assessment",
+    "recurrence-void": "recurrence", "death-void": "death", "contact-void": "contact",
     "screening": "screening", "screening-answers": "screening", "screening-consent": "screening", "enroll": "screening",
     "screening-exclude": "screening", "screening-reinstate": "screening",
     "api-screening-detail": "screening", "api-screening-enroll": "screening",
@@ -83,6 +91,7 @@ def objects_at(site, center, participant, folder):
     return {
         "screening": world.screened(site, center).uuid,
         "participant": participant.uuid,
+        **entries_of(participant),
         "series": series.uuid,
         "slice": drawn.uuid,
         "roi": roi.uuid,
@@ -120,6 +129,23 @@ def measured_on(series, mask):
     hashes = dict.fromkeys(["image_sha256", "mask_sha256", "profile_sha256", "software_sha256", "sha256"], "0" * 64)
     values = [["original_shape_MeshVolume", "1.0"]]
     return roi, FeatureSet.objects.create(roi=roi, revision=1, profile="prime", values=values, software={}, **hashes)
+
+
+def entries_of(participant):
+    """One row of each kind of treatment, visit and event, by the kind."""
+    by, on = User.objects.system(), participant.screening.surgery_date + timedelta(days=5)
+    facts = {
+        "course": {"kind": "TACE", "intent": "adjuvant", "start": on.isoformat(), "source": "record"},
+        "declaration": {"declared_on": on, "source": "call"},
+        "assessment": {"on": on, "modality": "CT", "adequate": True, "finding": "free"},
+        "recurrence": {"first_seen_on": on, "site": "intrahepatic", "modality": "CT"},
+        "death": {"on": on.isoformat(), "cause": "other"},
+        "contact": {"on": on, "outcome": "answered"},
+    }
+    who = {"participant": participant, "recorded_at": timezone.now(), "recorded_by": by}
+    with audit.act(by=by, action="test"):
+        known = {kind: TABLES[kind].objects.in_force().filter(participant=participant).first() for kind in facts}
+        return {kind: (known[kind] or TABLES[kind].objects.create(**who, **given)).uuid for kind, given in facts.items()}
 
 
 KEY_SLICE = {"revision": 1, "index": 0, "place": 0, "window": "soft", "window_width": 400, "window_center": 40}

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import AccessRecord
-from studies import lists, worklist
+from prime_platform import worklist
+from studies import lists
 from studies.vocabulary import Role
 from tests.studies import world as worlds
 from tests.studies.world import World
@@ -69,15 +70,19 @@ def test_counts_of_filters_are_lengths_of_lists(world: World, browser: Client) -
 
 
 def test_worklist_counts_what_it_lists(world: World, browser: Client) -> None:
-    """Open lines by verdict, then participants whose images or phases are missing."""
+    """Open lines by verdict, participants whose images or phases are missing, windows not accounted for, visits overdue and due."""
     worlds.screened(world, answers={})
     worlds.consented(world)
-    number = worlds.enrolled(world).study_number
-    assert numbers(browser, reverse("worklist")) == ["01-S0001", "01-S0002", number]
-    assert worklist.count(world.coordinator) == 3
-    for duty in worklist.DUTIES:
-        page = browser.get(reverse("worklist"), {"task": duty.code})
-        assert len(page.context["rows"]) == duty.rows(world.coordinator).count()
+    person = worlds.enrolled(world)
+    number, day = person.study_number, (world.study.today() - worlds.SURGERY).days
+    due = sum(visit.first_day <= day for visit in world.study.protocol.visits)
+    assert numbers(browser, reverse("worklist")) == ["01-S0001", "01-S0002", number, *[number] * (1 + due)]
+    assert worklist.count(world.coordinator) == 4 + due
+    counted = {code: count for source in worklist.SOURCES for code, count in source.counts(world.coordinator).items()}
+    assert counted["treatment_open"] == counted["images_missing"] == 1
+    for code, count in counted.items():
+        page = browser.get(reverse("worklist"), {"task": code})
+        assert len(page.context["rows"]) == count
 
 
 def test_lists_end_at_the_center(world: World) -> None:
@@ -93,7 +98,7 @@ def test_lists_end_at_the_center(world: World) -> None:
         assert page.context["empty"] in page.content.decode()
 
 
-@pytest.mark.parametrize("name", ["worklist", "screening-log", "participants"])
+@pytest.mark.parametrize("name", ["worklist", "screening-log", "participants", "visits", "treatment"])
 def test_queries_of_a_list_do_not_grow_with_its_rows(world: World, browser: Client, name: str) -> None:
     """Performance: the same number of queries for one row of each kind and for two."""
     asked = []

@@ -1,0 +1,24 @@
+"""Addresses of the pages of this room; public ids are UUIDs."""
+
+from django.urls import path
+
+from followup import views
+
+urlpatterns = [
+    path("visits/", views.visits, name="visits"),
+    path("treatment/", views.treatments, name="treatment"),
+    path("understand-partial-date/", views.understand_partial_date, name="understand-partial-date"),
+    path("participants/<uuid:uuid>/treatment/new/", views.new, {"kind": "course"}, name="course-new"),
+    path("participants/<uuid:uuid>/treatment/complete/", views.close_window, name="window-close"),
+    path("participants/<uuid:uuid>/no-adjuvant/", views.new, {"kind": "declaration"}, name="declaration-new"),
+    path("participants/<uuid:uuid>/assessment/new/", views.new, {"kind": "assessment"}, name="assessment-new"),
+    path("participants/<uuid:uuid>/recurrence/new/", views.new, {"kind": "recurrence"}, name="recurrence-new"),
+    path("participants/<uuid:uuid>/death/new/", views.new, {"kind": "death"}, name="death-new"),
+    path("participants/<uuid:uuid>/contact/new/", views.new, {"kind": "contact"}, name="contact-new"),
+    path("followup/course/<uuid:uuid>/void/", views.void, {"kind": "course"}, name="course-void"),
+    path("followup/declaration/<uuid:uuid>/void/", views.void, {"kind": "declaration"}, name="declaration-void"),
+    path("followup/assessment/<uuid:uuid>/void/", views.void, {"kind": "assessment"}, name="assessment-void"),
+    path("followup/recurrence/<uuid:uuid>/void/", views.void, {"kind": "recurrence"}, name="recurrence-void"),
+    path("followup/death/<uuid:uuid>/void/", views.void, {"kind": "death"}, name="death-void"),
+    path("followup/contact/<uuid:uuid>/void/", views.void, {"kind": "contact"}, name="contact-void"),
+]
