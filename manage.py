@@ -11,7 +11,12 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError:
         sys.exit("Django is not installed here. Run `make setup`, then use .venv/bin/python manage.py …")
-    execute_from_command_line(sys.argv)
+    from django.db import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as fault:
+        sys.exit(f"The database does not answer: {fault}\nStart the platform with `make run`, or say in DATABASE_URL where its database is.")
 
 
 if __name__ == "__main__":
