@@ -8,15 +8,16 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "prime_platform.settings")
     try:
-        from django.core.management import execute_from_command_line
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 - the sentence below is for who has no Django
     except ImportError:
         sys.exit("Django is not installed here. Run `make setup`, then use .venv/bin/python manage.py …")
-    from django.db import OperationalError
+    from django.db import OperationalError  # noqa: PLC0415
 
     try:
         execute_from_command_line(sys.argv)
     except OperationalError as fault:
-        sys.exit(f"The database does not answer: {fault}\nStart the platform with `make run`, or say in DATABASE_URL where its database is.")
+        hint = "Start the platform with `make run`, or say in DATABASE_URL where its database is."
+        sys.exit(f"The database does not answer: {fault}\n{hint}")
 
 
 if __name__ == "__main__":
