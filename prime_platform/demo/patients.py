@@ -72,13 +72,13 @@ class Patient:
 
 
 def cohort(*, count: int, first: date, last: date, seed: int, centers: tuple[str, ...], visits: int) -> list[Patient]:
-    """`count` patients operated on between two days, in the order of surgery."""
+    """`count` patients operated on between two days, more of them towards the end, in the order of surgery."""
     random = np.random.default_rng(seed)
     features = synthetic.features(count, random, images=False)
     prognosis = synthetic.risk(features)
     chosen = synthetic.choose(prognosis, CHOICE, random)
     onset = random.exponential(1 / (HAZARD * np.exp(SLOPE * prognosis)))
-    days = np.sort(random.integers(0, (last - first).days + 1, count))
+    days = np.sort(((last - first).days * np.sqrt(random.random(count))).round())
     rows = [row for _, row in features.iterrows()]
     return [
         Patient(
