@@ -9,7 +9,9 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.journeys import hospital as hospitals
 from tests.journeys import scene as scenes
+from tests.journeys.hospital import Hospital
 from tests.journeys.scene import Scene
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -23,6 +25,13 @@ ARGUMENTS = [
     "--disable-gpu",
     "--disable-dev-shm-usage",
 ]
+
+
+@pytest.fixture(scope="package")
+def hospital() -> Iterator[Hospital]:
+    """A platform of its own, run by `manage.py up`, with one enrolled patient and an edge whose series fall quiet after a second."""
+    with hospitals.opened(patients=1, quiet=1) as made:
+        yield made
 
 
 @pytest.fixture
