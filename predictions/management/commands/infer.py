@@ -75,8 +75,13 @@ def next_time(now: datetime) -> datetime:
 
 
 def running_software() -> Software:
-    """Commit and environment of this process: the checkout's HEAD, and the digest of the locked packages."""
-    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
-    commit = found.stdout.strip() or "0" * 40
+    """Commit and environment of this process: the checkout's HEAD or what an image was built from, and the digest of the lock."""
+    stamp = settings.BASE_DIR / "COMMIT"
+    commit = stamp.read_text().strip() if stamp.exists() else _head() or "0" * 40
     lock = (settings.BASE_DIR / "requirements.lock").read_bytes()
     return Software(commit=commit, container=hashlib.sha256(lock).hexdigest())
+
+
+def _head() -> str:
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+    return found.stdout.strip()
