@@ -63,7 +63,7 @@ def _found(code: str, zh: str, en: str, *, days: int, suffix: str) -> tuple[Stud
     centers = {number: _open_center(study, place, began, by=system) for place, number in enumerate(CENTERS)}
     people.populate(study, list(centers.values()), suffix=suffix, by=system)
     custody.prepare(study, by=system)
-    anchors.write(study=code, at=study.now())
+    anchor(study)
     return study, centers
 
 
@@ -92,5 +92,10 @@ def advance(code: str, days: int) -> Study:
     for _ in range(days):
         study = setup.advance_clock(study=study, days=1, by=User.objects.system())
         batch.run(study=study, at=study.now(), software=custody.SOFTWARE, seconds=600, hold=False)
-        anchors.write(study=code, at=study.now())
+        anchor(study)
     return study
+
+
+def anchor(study: Study) -> None:
+    """Anchor the head of a study's chain now, on its own clock."""
+    anchors.write(study=study.code, at=study.now())

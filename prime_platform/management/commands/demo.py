@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from prime_platform.demo import cohort, images, people, reading
+from prime_platform.demo import cohort, images, opening, people, reading
 from studies.models import Study
 
 READING_ROUNDS, READING_PAUSE = 60, 5.0  # rounds, seconds
@@ -37,6 +37,8 @@ class Command(BaseCommand):
         """All or nothing: a half-made demonstration is none."""
         for study in (cohort.build_accruing(), cohort.build_past()):
             self.stdout.write(f"demo: study {study.code} with {study.centers.count()} centers, {study.participants.count()} participants")
+        opening.open_past()
+        self.stdout.write("demo: DEMO-PAST was opened by two demo custodians and published")
         self.stdout.write(f"demo: everything is SYNTHETIC; the password of its people is in {people.password_file()}")
 
     def send_images(self) -> None:
