@@ -66,13 +66,16 @@ def due() -> QuerySet[Roi]:
     ).order_by("uploaded_at", "pk")
 
 
-def sweep() -> int:
-    """Measure what is due and nobody measures, one after the other; returns how many measurements were kept."""
+def sweep(most: int | None = None) -> int:
+    """Measure what is due and nobody measures, one after the other, `most` at most; returns how many measurements were kept."""
     _queue()
+    kept = 0
     with _slot() as free:
-        if not free:
-            return 0
-        return sum(_attempt(roi_id) for roi_id in list(due().values_list("pk", flat=True)))
+        for roi_id in list(due().values_list("pk", flat=True)) if free else ():
+            kept += _attempt(roi_id)
+            if kept == most:
+                break
+    return kept
 
 
 @transaction.atomic

@@ -24,5 +24,5 @@ def sweep_regions() -> None:
 
 @task(queue="radiomics")
 def sweep_features() -> None:
-    """Measure the outlines that are due; safe to run twice and by several workers at once."""
-    extraction.sweep()
+    """Measure one outline that is due; whatever else waits for this worker has its turn before the next. Safe to run twice and at once."""
+    extraction.sweep(most=1)
