@@ -4,6 +4,7 @@ Everything comes from one `Comparison`, which has both rows or does not exist. A
 """
 
 import math
+import re
 from typing import Any
 
 from django.utils.translation import get_language
@@ -15,7 +16,7 @@ from analysis.result_charts import balance_chart, forest
 from analysis.result_json import read_comparison
 from analysis.result_words import reason_word
 from analysis.weighting import Comparison, Estimate, Row
-from studies.protocol import Protocol
+from studies.protocol import Coded, Protocol
 
 AFTER_LANDMARK = ("DEATH_BEFORE_L", "RECUR_BEFORE_L", "CENSORED_BEFORE_L", "WITHDRAWN")
 STRATEGY = ("OTHER_MODALITY", "TREATMENT_INCOMPLETE", "INELIGIBLE_POSTHOC")
@@ -78,7 +79,7 @@ def _both(comparison: Comparison, e_value: str, protocol: Protocol) -> dict[str,
         "months": protocol.horizon_months if read_at == protocol.horizon_read_day else f"{read_at / DAYS_PER_MONTH:.1f}",
         "rows": [
             _row(_("Unadjusted"), _("as registered"), comparison.naive),
-            _row(_("Adjusted"), _("overlap-weighted, stratified by recommendation"), comparison.adjusted, effective=True),
+            _row(_("Adjusted"), _("overlap-weighted"), comparison.adjusted, effective=True),
         ],
         "figures": [
             {"title": _("Unadjusted"), "svg": _chart(comparison, comparison.naive, _("Unadjusted"), _("At risk"))},
@@ -154,8 +155,13 @@ def _covariate(name: str, protocol: Protocol) -> str:
     label = text.say(get_language()) if text else code
     if code.endswith("_missing"):
         return _("%(label)s missing") % {"label": label}
-    options = {option.code: option.text.say(get_language()) for each in protocol.baseline if each.code == code for option in each.options}
-    return f"{label} {options.get(level, level)}".strip()
+    options = {option.code: _brief(option) for each in protocol.baseline if each.code == code for option in each.options}
+    return f"{label} {(options | {'unknown': _('unknown')}).get(level, level)}".strip()
+
+
+def _brief(option: Coded) -> str:
+    """The text of an option without what stands in brackets."""
+    return re.split(r"\s*[（(]", option.text.say(get_language()))[0]
 
 
 def _interval(one: Estimate, form: str, factor: float = 1.0) -> dict[str, str]:
