@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from accounts import ledger
 from imaging import archive
+from predictions import seal_check
 
 Check = Callable[[], Iterator[str]]
 
@@ -17,7 +18,7 @@ def ledgers() -> Iterator[str]:
         yield from ledger.verify(study)
 
 
-CHECKS: dict[str, Check] = {"ledger": ledgers, "archive": archive.verify}
+CHECKS: dict[str, Check] = {"ledger": ledgers, "seals": seal_check.verify, "archive": archive.verify}
 
 
 def faults() -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from psycopg import errors
 
 from accounts import anchors, ledger
 from accounts.models import User
-from predictions import batch, registry, sealing
+from predictions import batch, registry, seal_check, sealing
 from predictions.models import Seal
 from predictions.payload import Outcome, decode
 from predictions.sealing_envelope import PAIRS, Envelope
@@ -194,3 +194,34 @@ def test_infer_command_works_with_its_own_login_alone(tmp_path, settings):
     assert opened(Seal.objects.get(participant=participant)).outcome == Outcome.ANSWER
     [anchor] = anchors.read(site.study.code)
     assert anchor.index == ledger.rows(site.study.code)[-1].index
+
+
+@pytest.mark.parametrize("column", ["ciphertext", "wrap_ab", "wrap_ac", "wrap_bc"])
+def test_verify_names_a_flipped_byte_of_a_seal(site, column):
+    """A superuser's edit of a stored seal, triggers off, is named; the untouched seals are not."""
+    complete(site), complete(site)
+    run(site)
+    first, _ = Seal.objects.order_by("ledger_index")
+    assert list(seal_check.verify()) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            f"UPDATE predictions_seal SET {column} = set_byte({column}, 40, get_byte({column}, 40) # 1) WHERE id = %s", [first.pk]
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    faults = list(seal_check.verify())
+    assert faults
+    assert all(f"seal {first.ledger_index} of" in fault for fault in faults)
+
+
+def test_verify_names_a_changed_record_and_a_changed_snapshot(site):
+    complete(site)
+    run(site)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE predictions_seal SET body = jsonb_set(body, '{tier}', '\"1\"')")
+        cursor.execute("UPDATE predictions_snapshot SET content = set_byte(content, 9, get_byte(content, 9) # 1)")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    told = " ".join(seal_check.verify())
+    assert "its body is not the one on the ledger" in told
+    assert "its snapshot is not the one on the ledger" in told

@@ -1,0 +1,33 @@
+"""Whether every stored seal is still what the ledger says of it; needs no key and opens nothing."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from accounts.models import LedgerRow
+from predictions import sealing
+from predictions.models import Seal
+from predictions.sealing_envelope import PAIRS, Envelope
+
+
+def record_of(seal: Seal) -> sealing.SealRecord:
+    """The seal as the sealing module knows it, its associated data taken from the stored body."""
+    wraps = {pair: bytes(getattr(seal, f"wrap_{pair.lower()}")) for pair in PAIRS}
+    associated = {name: seal.body.get(name, "") for name in sealing.ASSOCIATED}
+    return sealing.SealRecord(associated, Envelope(bytes(seal.ciphertext), wraps), seal.body)
+
+
+def verify() -> Iterator[str]:
+    """One sentence for each seal whose ciphertext, wraps, body, snapshot or ledger record do not agree (SL-03)."""
+    for seal in Seal.objects.select_related("participant__study", "snapshot").order_by("pk").iterator(chunk_size=200):
+        for fault in _faults(seal):
+            yield f"seal {seal.ledger_index} of {seal.participant.study}: {fault}"
+
+
+def _faults(seal: Seal) -> Iterator[str]:
+    yield from sealing.faults(record_of(seal))
+    row = LedgerRow.objects.filter(study=seal.participant.study.code, index=seal.ledger_index, kind="seal").first()
+    if row is None or json.loads(bytes(row.body)) != seal.body:
+        yield "its body is not the one on the ledger"
+    if hashlib.sha256(bytes(seal.snapshot.content)).hexdigest() != seal.body.get("snapshot"):
+        yield "its snapshot is not the one on the ledger"
