@@ -13,7 +13,7 @@ LOGINS = ("prime_web", "prime_worker", "prime_infer")
 Rule = dict[str, str]  # login → letters
 
 EVENT: Rule = {"prime_web": "S", "prime_worker": "S"}
-"""History is written by triggers that run as the owner; no login can insert, change or remove it."""
+"""History is written by triggers that run as the owner; no login can insert, change or remove it, or read that of a table closed to it."""
 
 BY_MODEL: dict[str, Rule] = {
     "accounts.User": {"prime_web": "SIU", "prime_worker": "S", "prime_infer": "S"},
@@ -55,8 +55,8 @@ def rule(model: type[models.Model]) -> Rule:
     label = model._meta.label
     if label in BY_MODEL:
         return BY_MODEL[label]
-    if issubclass(model, Event):
-        return EVENT
+    if issubclass(model, Event) and (tracked := model.pgh_tracked_model) is not None:
+        return {login: letters for login, letters in EVENT.items() if "S" in rule(tracked).get(login, "")}
     general = BY_APP.get(model._meta.app_label, {})
     return {login: letters.replace("U", "") for login, letters in general.items()} if is_append_only(model) else general
 
