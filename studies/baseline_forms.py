@@ -57,6 +57,8 @@ class BaselineForm(PageForm):
         for variable in protocol.baseline:
             self.fields[PREFIX + variable.code] = _field(variable)
         self.fields["reason"] = reason
+        if not self.is_bound:
+            next(iter(self.fields.values())).widget.attrs["autofocus"] = True
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

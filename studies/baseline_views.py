@@ -62,11 +62,14 @@ def _saved(form: BaselineForm, person: Participant, request: HttpRequest) -> boo
     if not form.typed:
         messages.info(request, _("Nothing was changed."))
         return True
+    reason = form.cleaned_data["reason"]
     try:
-        baseline.record(participant=person, values=form.typed, by=request.user, reason=form.cleaned_data["reason"])
+        baseline.record(participant=person, values=form.typed, by=request.user, reason=reason)
     except ValidationError as error:
         for code, sentences in error.message_dict.items():
             form.refuse(code if code == "reason" else PREFIX + code, sentences)
+        if form.changes and not reason and not form["reason"].errors:
+            form.refuse("reason", [_("Say why: a change after the first entry needs a reason.")])
         return False
     left = baseline.missing(person)
     asked = len(form.protocol.baseline)

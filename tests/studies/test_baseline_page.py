@@ -99,6 +99,13 @@ def test_change_shows_old_and_new_and_asks_its_reason(world: World, browser: Cli
     assert "misread" in history
 
 
+def test_wrong_value_and_missing_reason_are_told_at_once(world: World, browser: Client, participant: Participant) -> None:
+    """One round for both: the range of the one value, and the reason for the change of the other."""
+    seen = baseline.record(participant=participant, values={"afp": "20"}, by=world.coordinator).values
+    answer = send(browser, participant, seen, afp="200", albumin="400")
+    assert [field.name for field in answer.context["form"].wrong] == ["value_albumin", "reason"]
+
+
 def test_first_value_beside_stored_ones_needs_no_reason(world: World, browser: Client, participant: Participant) -> None:
     seen = baseline.record(participant=participant, values={"afp": "20"}, by=world.coordinator).values
     assert send(browser, participant, seen, albumin="40").status_code == 302
