@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from accounts import chain, ledger, people
+from accounts.models import AccessRecord
 from analysis.models import Publication, PublishedFile
 from followup import treatment
 from predictions import sealing_keys
@@ -109,7 +110,7 @@ def test_sealed_study_is_opened_and_published_with_both_rows(desk, tmp_path):
     """UB-01 to UB-03, AN-01, AN-02, AN-03, AN-08, AN-21: the numbers of the published page are R's on the published table."""
     site = scenes.followed_up(160)
     ask(desk, site)
-    assert "not a signature" in bundle(desk, approvals="A", status=1) or "has not approved" in bundle(desk, approvals="A", status=1)
+    assert "custodian B has not approved" in bundle(desk, approvals="A", status=1)
     bundle(desk)
     files = open_it(desk)
     analysis, report = json.loads(files["analysis.json"]), json.loads(files["report.json"])
@@ -130,7 +131,18 @@ def test_sealed_study_is_opened_and_published_with_both_rows(desk, tmp_path):
         assert shown.status_code == 200
         assert shown["Cache-Control"] == "no-store"
         assert all(word in shown.content.decode() for word in words)
+    exports_are_recorded(site, files)
     compare_with_r(tmp_path, files["analysis_cut.csv"], both)
+
+
+def exports_are_recorded(site: scenes.Site, files: dict[str, bytes]) -> None:
+    """AU-01: the table goes out byte by byte, to whom may have it, and each time is on record; a coordinator sees the page only."""
+    given = page(site.world.people["investigator"], name="result-patients")
+    assert given.content == files["analysis_cut.csv"]
+    assert "attachment" in given["Content-Disposition"]
+    assert AccessRecord.objects.filter(kind="export", username="investigator", subject="analysis_cut.csv").count() == 1
+    coordinator = site.world.people["coordinator01"]
+    assert (page(coordinator).status_code, page(coordinator, name="result-patients").status_code) == (200, 403)
 
 
 def compare_with_r(folder: Path, table: bytes, both: dict) -> None:
