@@ -70,7 +70,7 @@ def make(*, study: Study, kind: str, on: date, by: User, out: Path, commit: str 
     with transaction.atomic():
         audit.record(kind="export", by=by, subject="cut", detail={"study": study.code, **named})
         for record in ("lock", "cut") if kind == "opening" else ("cut",):
-            ledger.append(study=study.code, kind=record, body=named)
+            ledger.append(study=study.code, kind=record, body=named, at=study.ledger_time())
         out.mkdir(mode=0o700, parents=True)
         for name, content in frozen.files.items():
             (out / name).write_bytes(content)

@@ -60,7 +60,8 @@ def publish(*, study: Study, folder: Path, by: User) -> Publication:
     )
     for step in STEPS[STEPS.index(study.phase) + 1 if study.phase in STEPS else 0 :]:
         study = setup.advance_phase(study=study, to=step, by=by, reason="result published")
-    ledger.append(study=study.code, kind="publish", body={"request": analysis["request"], "cut": analysis["cut"], "files": hashes})
+    body = {"request": analysis["request"], "cut": analysis["cut"], "files": hashes}
+    ledger.append(study=study.code, kind="publish", body=body, at=study.ledger_time())
     return publication
 
 
