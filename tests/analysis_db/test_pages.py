@@ -121,7 +121,7 @@ def masked(response) -> str:
 
 
 def test_queries_do_not_grow_with_patients(site):
-    """docs/performance.md §3: as many queries for 60 patients as for 12."""
+    """As many queries for 60 patients as for 12."""
     client = client_of(site.world.people["investigator"])
     counts = []
     for n in (12, 60):
