@@ -17,7 +17,7 @@ run: setup ## Start the whole platform here (Ctrl-C stops it); the first start m
 	@exec $(PY) manage.py up
 
 test: setup debian ## Run every test on a real PostgreSQL
-	$(PY) -m pytest -m "not soak"
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not soak"
 
 setup: ## Build .venv from requirements.lock (hashes checked); nothing to do when it is fresh
 	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP); fi

@@ -15,6 +15,14 @@ from prime_platform.embedded import logins
 from tests import cluster
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers share a run by file; whatever starts a whole platform or a browser goes to one of them, one after the other."""
+    for item in items:
+        heavy = item.get_closest_marker("journey") or "tests/journeys" in item.nodeid
+        item.add_marker(pytest.mark.xdist_group("journeys" if heavy else item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> None:
     """Argon2 is slow on purpose; tests make hundreds of people."""
