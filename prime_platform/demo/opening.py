@@ -10,11 +10,10 @@ from pathlib import Path
 from django.core.management import call_command
 
 from predictions import registry
-from prime_platform.demo import cohort, custody
+from prime_platform.demo import cohort, custody, people
 from studies.models import Study
 
 PAIR = "AB"
-REQUESTER = "investigatorp"
 
 
 def open_past() -> None:
@@ -29,7 +28,7 @@ def _open(study: Study, folder: Path) -> None:
     _say("cut", "--study", study.code, "--kind", "opening", "--out", cut)
     cohort.anchor(study)  # what is frozen must be known outside before the request is entered
     _say(
-        "opening", "request", "--study", study.code, "--cut", cut, "--reason", "demonstration", "--requester", REQUESTER,
+        "opening", "request", "--study", study.code, "--cut", cut, "--reason", "demonstration", "--requester", people.INVESTIGATOR_OF_THE_PAST,
         "--pair", PAIR, "--days", 7, "--out", asked,
     )  # fmt: skip
     for letter, key in keys.items():

@@ -18,6 +18,7 @@ STUDY_PEOPLE = {
     "blinded_statistician": ("statistician", "盲态统计师"),
 }
 CENTER_WORDS = "甲乙丙丁"
+INVESTIGATOR_OF_THE_PAST = "investigatorp"
 
 
 def password() -> str:

@@ -23,6 +23,7 @@ def _rows(plan: "Plan") -> list[str]:
         study = [name for name, _ in people.STUDY_PEOPLE.values()]
         rows += [
             f"  Sign in · 登录       {' '.join(center)} · {' '.join(study)}",
+            f"  Opened study · 已揭盲 {people.INVESTIGATOR_OF_THE_PAST}",
             f"  Password · 密码      {password.read_text().strip()}   (all of them · 全部相同)",
             "  Data · 数据          SYNTHETIC: nobody's · 全部为合成数据，不对应任何人",
         ]
