@@ -14,6 +14,7 @@ from prime_platform.demo import cohort, custody, people
 from studies.models import Study
 
 PAIR = "AB"
+ASKED = ("--reason", "demonstration", "--requester", people.INVESTIGATOR_OF_THE_PAST)
 
 
 def open_past() -> None:
@@ -27,10 +28,7 @@ def _open(study: Study, folder: Path) -> None:
     keys = {letter: custody.folder() / f"{letter}.key" for letter in PAIR}
     _say("cut", "--study", study.code, "--kind", "opening", "--out", cut)
     cohort.anchor(study)  # what is frozen must be known outside before the request is entered
-    _say(
-        "opening", "request", "--study", study.code, "--cut", cut, "--reason", "demonstration", "--requester", people.INVESTIGATOR_OF_THE_PAST,
-        "--pair", PAIR, "--days", 7, "--out", asked,
-    )  # fmt: skip
+    _say("opening", "request", "--study", study.code, "--cut", cut, "--out", asked, "--pair", PAIR, "--days", 7, *ASKED)
     for letter, key in keys.items():
         _say("custodian", "approve", asked / "request.json", "--key", key, "--out", folder / f"{letter}.sig")
     approvals = ",".join(str(folder / f"{letter}.sig") for letter in PAIR)
