@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from studies.typed_dates import NotUnderstood, understand
+from studies.typed_dates import NotUnderstood, understand, understand_partial
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,33 @@ def test_day_that_never_was_is_refused(text: str) -> None:
     """29 February 2026 does not exist."""
     with pytest.raises(ValueError, match=r"(?i)day|month"):
         understand(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("2026", "2026"),
+        ("２０２６年", "2026"),
+        ("2026-5", "2026-05"),
+        ("2026/05", "2026-05"),
+        ("2026年5月", "2026-05"),
+        ("2026年5月3日", "2026-05-03"),
+        ("20260503", "2026-05-03"),
+    ],
+)
+def test_date_may_stop_where_the_knowledge_stops(text: str, stored: str) -> None:
+    """EP-09: month or year alone, never filled up."""
+    assert understand_partial(text) == stored
+
+
+@pytest.mark.parametrize("text", ["202605", "5", "05-2026", "2026-", "spring 2026"])
+def test_partial_date_that_could_be_read_two_ways_is_refused(text: str) -> None:
+    """202605 may be year and month or a short date."""
+    with pytest.raises(NotUnderstood):
+        understand_partial(text)
+
+
+@pytest.mark.parametrize("text", ["2026-13", "0000", "2026-02-30"])
+def test_partial_date_that_never_was_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"month|year|day"):
+        understand_partial(text)
