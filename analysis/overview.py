@@ -19,9 +19,11 @@ from analysis.histories import Followed
 from analysis.kaplan_meier import Curve, kaplan_meier, reverse_kaplan_meier
 from followup.outcomes import ImpossibleHistory, Outcomes
 from studies import accrual
-from studies.models import Baseline, Milestone, Participant, Screening, Study
+from studies.models import Milestone, Participant, Screening, Study
 from studies.vocabulary import MilestoneKind, ScreeningStatus
 
+Enrolled = tuple[int, str, date, int | None]
+"""Key and code of the center, day of enrolment, key of the baseline row where one is begun."""
 LEAST_PATIENTS, LEAST_EVENTS = 10, 5
 """Below either there is no curve: single patients would show."""
 
@@ -72,6 +74,8 @@ def pooled(study: Study) -> Pooled:
 def page(study: Study, *, sees_seals: bool) -> dict[str, Any]:
     """What the page shows; `sees_seals` adds how many predictions are sealed."""
     now, counts = pooled(study), accrual.figures(study)
+    people = Participant.objects.filter(study=study).values_list("center_id", "center__code", "enrolled_on", "baseline")
+    enrolled: list[Enrolled] = list(people)
     return {
         "study": study,
         "today": study.today(),
@@ -79,10 +83,10 @@ def page(study: Study, *, sees_seals: bool) -> dict[str, Any]:
         "next_cut": (now.on + timedelta(days=32)).replace(day=1),
         "figures": [*counts["figures"][:4], *_seals(study, counts["total"]["enrolled"], sees_seals), *_outcome_figures(now)],
         "total": counts["total"],
-        "centers": _completeness(study, now, counts["centers"]),
+        "centers": _completeness(study, now, counts["centers"], enrolled),
         "reasons": _reasons(study),
         "impossible": now.impossible,
-        **_accrual(study),
+        **_accrual(study, enrolled),
         **_survival(now),
     }
 
@@ -105,13 +109,12 @@ def _outcome_figures(now: Pooled) -> list[dict[str, Any]]:
     ]
 
 
-def _accrual(study: Study) -> dict[str, Any]:
+def _accrual(study: Study, enrolled: list[Enrolled]) -> dict[str, Any]:
     """Enrolled in each week since accrual began, by center; the sums are those of the figures."""
-    enrolled = list(Participant.objects.filter(study=study).values_list("center__code", "enrolled_on"))
     today, first = study.today(), study.accrual_from - timedelta(days=study.accrual_from.weekday())
     weeks = [first + timedelta(weeks=place) for place in range(max((today - first).days // 7 + 1, 0))]
-    counts = Counter((code, on - timedelta(days=on.weekday())) for code, on in enrolled)
-    codes = sorted({code for code, _on in enrolled})
+    counts = Counter((code, on - timedelta(days=on.weekday())) for _center, code, on, _begun in enrolled)
+    codes = sorted({code for _center, code, _on, _begun in enrolled})
     per_week = [sum(counts[code, week] for code in codes) for week in weeks]
     target = study.protocol.target
     if study.accrual_until:
@@ -160,17 +163,17 @@ def _points(curve: Curve) -> list[dict[str, Any]]:
     ]
 
 
-def _completeness(study: Study, now: Pooled, centers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _completeness(study: Study, now: Pooled, centers: list[dict[str, Any]], enrolled: list[Enrolled]) -> list[dict[str, Any]]:
     """Each center's counts with what is complete there; Clark's C is observed follow-up as a share of possible follow-up."""
     window = study.protocol.adjuvant_window_days
-    baseline = dict(Baseline.objects.filter(participant__study=study).values_list("participant__center").annotate(n=Count("pk")).order_by())
+    baseline = Counter(center for center, _code, _on, begun in enrolled if begun)
     rows = []
     for row in centers:
         mine = [(followed, outcomes) for followed, outcomes in now.known if followed.participant.center_id == row["center"].pk]
         past = [followed for followed, _outcomes in mine if (now.on - followed.history.surgery).days >= window]
         seen, possible = (sum(days) for days in zip(*(_follow_up(each, now.on) for each in mine), strict=True)) if mine else (0, 0)
         closed = sum(followed.closed_on is not None for followed in past)
-        extra = {"baseline": baseline.get(row["center"].pk, 0), "closed": closed, "past": len(past)}
+        extra = {"baseline": baseline[row["center"].pk], "closed": closed, "past": len(past)}
         rows.append(row | extra | {"clark": _share(seen / possible) if possible else ""})
     return rows
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
-from studies.models import Study
+from studies.models import Center, Study
 from studies.vocabulary import ScreeningStatus
 
 
@@ -17,15 +17,15 @@ def figures(study: Study) -> dict[str, Any]:
     }
     centers = [{"center": center, **{name: getattr(center, name) for name in counts}} for center in study.centers.annotate(**counts)]
     total = {name: sum(row[name] for row in centers) for name in counts}
-    return {"centers": centers, "total": total, "figures": _figures(study, total, len(centers))}
+    return {"centers": centers, "total": total, "figures": _figures(study, total, [row["center"] for row in centers])}
 
 
 PARTS = {"enrolled": ScreeningStatus.ENROLLED, "excluded": ScreeningStatus.EXCLUDED, "open": ScreeningStatus.SCREENED}
 
 
-def _figures(study: Study, total: dict[str, int], centers: int) -> list[dict[str, Any]]:
+def _figures(study: Study, total: dict[str, int], centers: list[Center]) -> list[dict[str, Any]]:
     share = f"{total['enrolled'] / total['screened']:.0%}" if total["screened"] else "–"
-    opened = study.centers.filter(opened_on__isnull=False).count()
+    opened = sum(center.opened_on is not None for center in centers)
     return [
         {
             "label": _("Enrolled"),
@@ -39,7 +39,7 @@ def _figures(study: Study, total: dict[str, int], centers: int) -> list[dict[str
         {
             "label": _("Centers open"),
             "value": opened,
-            "of": _("of %(target)s") % {"target": centers},
+            "of": _("of %(target)s") % {"target": len(centers)},
             "more": _("accrual from %(day)s") % {"day": study.accrual_from},
         },
     ]

@@ -20,7 +20,7 @@ from tests.analysis_db import study as scenes
 
 pytestmark = pytest.mark.django_db
 RESULTS = ("result", "result-patients", "result-curves", "result-balance")
-MOST_QUERIES = 30
+MOST_QUERIES = 20
 
 
 def client_of(person, language: str = "en") -> Client:
