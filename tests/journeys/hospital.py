@@ -15,17 +15,19 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from prime_platform.embedded import postgres
-from tests.journeys.small_study import CENTER, UID_BASE
+from tests.journeys.small_study import CENTER
 from tests.prime_platform.installation import CHECKOUT, PATIENCE, Installation
 
+UID_BASE = 64100
 PROGRAMS = {"edge": "edge", "worker": "worker", "postgres": "postgres", "web": "gunicorn"}
 """The word in its command line by which a child of `up` is known."""
 
 
 class Hospital:
-    """One installation that serves a study with one edge; `patients` of it are enrolled already."""
+    """One installation that serves a study with one edge; `patients` of it are enrolled already. `study` is the module that makes it."""
 
-    def __init__(self, directory: Path, *, patients: int = 0, quiet: float = 3) -> None:
+    def __init__(self, directory: Path, *, patients: int = 0, quiet: float = 3, study: str = "small_study") -> None:
+        self.study = study
         self.platform = Installation(directory / "var")
         self.var, self.edge = self.platform.var, self.platform.var / "edge" / CENTER
         self.url = f"http://127.0.0.1:{self.platform.ports['PRIME_HTTP_PORT']}"
@@ -37,26 +39,25 @@ class Hospital:
             raise
 
     def _open(self, patients: int, quiet: float) -> list[str]:
-        """Start once for the tables, make the study and the edge as their operators do, and start again with both."""
-        self.platform.start()
-        program = f"from tests.journeys import small_study; small_study.make(url={self.url!r}, patients={patients})"
-        numbers: list[str] = json.loads(self.manage("shell", "--no-imports", "-c", program))
-        self.manage("edge", "init", "--center", CENTER, "--platform", str(self.var / "keys/public/platform.json"), "--approval", "2026-12")
-        self.manage("gateway", "add", str(self.edge / "gateway.json"))
+        """Make the study and its edge, then start everything."""
+        said = self.python("-m", f"tests.journeys.{self.study}", str(UID_BASE), str(patients))
+        numbers: list[str] = json.loads(said.splitlines()[-1])
         settings = json.loads((self.edge / "edge.json").read_bytes()) | {"quiet_seconds": quiet}
         (self.edge / "edge.json").write_text(json.dumps(settings))
-        self.platform.stop()
         self.platform.start()
         return numbers
 
     def manage(self, *words: str, expect: int = 0) -> str:
         """What a `manage.py` command says; it must end with the status `expect`."""
+        return self.python("manage.py", *words, expect=expect)
+
+    def python(self, *words: str, expect: int = 0) -> str:
+        """What a program says that the operator of this installation runs."""
         known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        environment = (
-            known | {"PRIME_VAR": str(self.var), "PRIME_DEMO": "0"} | {name: str(port) for name, port in self.platform.ports.items()}
-        )
-        program = [self.platform.python, "manage.py", *words]
-        done = subprocess.run(program, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        ports = {name: str(port) for name, port in self.platform.ports.items()}
+        environment = known | ports | {"PRIME_VAR": str(self.var), "PRIME_DEMO": "0"}
+        command = [self.platform.python, *words]
+        done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False, timeout=5 * PATIENCE)
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout
 
@@ -113,7 +114,7 @@ def parent(pid: int) -> int:
 
 @contextlib.contextmanager
 def opened(**options: Any) -> Iterator[Hospital]:
-    """A hospital in a directory that every user can pass through; what `up` said is shown when it fails."""
+    """A hospital in a directory that every user can pass through."""
     directory = Path(tempfile.mkdtemp(prefix="prime-hospital-"))
     directory.chmod(0o711)
     try:

@@ -145,7 +145,8 @@ def pictures(page: Page) -> list[dict[str, int]]:
             image.src = drawn.href.baseVal;
             await image.decode();
             return {status: answer.status, width: image.naturalWidth, height: image.naturalHeight,
-                    png: Number(answer.headers.get("content-type") === "image/png"), shown: Math.round(drawn.getBoundingClientRect().width)};
+                    png: Number(answer.headers.get("content-type") === "image/png"),
+                    shown: Math.round(drawn.getBoundingClientRect().width)};
         }))"""
     )
 
