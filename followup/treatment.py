@@ -1,6 +1,7 @@
 """Recording what was given after surgery, or that nothing was: the facts the actual strategy is derived from (TX-01, TX-02)."""
 
 from datetime import date, timedelta
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -69,13 +70,16 @@ def declare_no_adjuvant(*, participant: Participant, declared_on: date, source: 
     with entry.writing(participant=participant, by=by, action="treatment.none_declared", permission=entry.TREATMENT):
         entry.insert(declaration, by=by)
         milestones.record(participant=participant, kind="no_adjuvant_declared", on=declared_on, by=by, ref=declaration.uuid)
-    close_window(participant=participant, on=declared_on, by=by)
+    close_window(participant=participant, on=declared_on, by=by, ref=declaration.uuid)
     return declaration
 
 
 @transaction.atomic
-def close_window(*, participant: Participant, on: date, by: User) -> None:
-    """State that the treatment of the window is completely ascertained; asked twice, it is said once."""
+def close_window(*, participant: Participant, on: date, by: User, ref: UUID | None = None) -> None:
+    """State that the treatment of the window is completely ascertained; asked twice, it is said once.
+
+    `ref` is the declaration that says so, where one does: voided, it takes this statement back with it.
+    """
     if on < window_end(participant):
         raise ValidationError(
             {"on": _("The treatment window ends on %(end)s; close it on that day or later.") % {"end": window_end(participant)}}
@@ -83,7 +87,7 @@ def close_window(*, participant: Participant, on: date, by: User) -> None:
     if milestones.in_force().filter(participant=participant, kind="window_closed").exists():
         return
     with entry.writing(participant=participant, by=by, action="treatment.window_closed", permission=entry.TREATMENT):
-        milestones.record(participant=participant, kind="window_closed", on=on, by=by)
+        milestones.record(participant=participant, kind="window_closed", on=on, by=by, ref=ref)
         _to_ledger(participant, "window_closed", "", on.isoformat(), "")
 
 

@@ -13,12 +13,14 @@ from typing import Any
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from psycopg.errors import UniqueViolation
 
 from accounts import audit
 from accounts.models import AccessRecord
@@ -141,7 +143,13 @@ def _refusal(error: Exception) -> Refusal | None:
             return Refusal(HTTPStatus.CONFLICT, [str(error)])
         case ValidationError():
             return Refusal(HTTPStatus.BAD_REQUEST, error.messages)
+        case IntegrityError(__cause__=UniqueViolation()):  # two people at once: the constraint let the first one through
+            return Refusal(HTTPStatus.CONFLICT, [_someone_was_first()])
     return None
+
+
+def _someone_was_first() -> str:
+    return _("Somebody else entered the same thing just before you. Reload the page to see it; nothing of yours was stored.")
 
 
 def _framework_refused(request: HttpRequest, response: HttpResponseBase) -> bool:

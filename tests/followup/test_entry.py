@@ -160,7 +160,12 @@ def test_unknown_visit_is_refused(participant, by):
 def test_recurrence_is_dated_by_first_sight(participant, by):
     """EP-02"""
     events.record_recurrence(
-        participant=participant, first_seen_on=day(participant, 60), confirmed_on=day(participant, 80), site="intrahepatic", modality="CT", by=by
+        participant=participant,
+        first_seen_on=day(participant, 60),
+        confirmed_on=day(participant, 80),
+        site="intrahepatic",
+        modality="CT",
+        by=by,
     )
     assert milestones.in_force().get(participant=participant, kind="recurrence").on == day(participant, 60)
 
@@ -187,3 +192,10 @@ def test_only_the_centers_own_people_enter(site, participant, who):
     with pytest.raises(PermissionDenied):
         course(participant, site.people[who])
     assert not TreatmentCourse.objects.exists()
+
+
+def test_voided_declaration_takes_the_closed_window_back(participant, by):
+    """What the declaration stated is stated no longer."""
+    declaration = treatment.declare_no_adjuvant(participant=participant, declared_on=day(participant, 95), source="call", by=by)
+    entry.void(row=declaration, reason="wrong patient", by=by)
+    assert {"no_adjuvant_declared", "window_closed"}.isdisjoint(kinds(participant))
