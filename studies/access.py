@@ -65,8 +65,8 @@ GRANTS: dict[Role, frozenset[str]] = {
     Role.BLINDED_STATISTICIAN: frozenset(
         {"study.view", "cut.make", "cut.view", "ledger.view", "seal.view", "result.view", "result.export"}
     ),
-    Role.UNBLINDED_STATISTICIAN: frozenset({"study.view", "result.view", "result.export"}),
-    Role.DMC: frozenset({"study.view", "result.view"}),
+    Role.UNBLINDED_STATISTICIAN: frozenset({"study.view"}),
+    Role.DMC: frozenset({"study.view"}),
     Role.SPONSOR: frozenset({"study.view", "result.view", "result.export"}),
     Role.CUSTODIAN: frozenset({"study.view", "seal.view", "ledger.view", "opening.approve", "result.view"}),
     Role.MODEL_OWNER: frozenset({"study.view", "model.register", "model.view", "seal.view", "ledger.view", "result.view"}),
