@@ -1,0 +1,166 @@
+"""Asking every address as everybody, by every method, and keeping what was answered."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.handlers.base import BaseHandler
+from django.db import connection, transaction
+from django.test import Client, RequestFactory
+
+from accounts.models import LedgerRow, User
+from predictions.models import ModelVersion, Seal
+from prime_platform import navigation
+from studies import access
+from tests.gates import normalise
+from tests.gates.scenario import Story
+from tests.gates.test_addresses import ADDRESSES, GATEWAY, OBJECTS, Address, url
+
+STRANGER = "stranger"
+Asked = tuple[str, str, str, str]
+"""Who, method, address, object."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, with what may differ between worlds replaced."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    cookies: tuple[str, ...]
+    packed: bytes
+
+    @property
+    def body(self) -> str:
+        return zlib.decompress(self.packed).decode(errors="replace")
+
+
+def people(story: Story) -> dict[str, User | None]:
+    """One person per role (center roles at hospital 01), and a stranger."""
+    return {name: person for name, person in story.site.people.items() if not name.endswith("02")} | {STRANGER: None}
+
+
+def ask_everything(story: Story, *, who: Iterable[str] = (), names: Iterable[str] = ()) -> dict[Asked, Answer]:
+    """Every answer of the platform as it stands; `who` and `names` narrow the people and the addresses.
+
+    GET is asked of every address in every phase. The phase with most to tell is asked by the other methods as well: POST (empty)
+    of every address, HEAD and OPTIONS of those that answer the person's GET. Before there are objects, only addresses without.
+    """
+    everybody, digests = people(story), known_digests()
+    found: dict[Asked, Answer] = {}
+    with _counted_once():
+        for name in who or everybody:
+            asker = _Asker(everybody[name], digests)
+            for address in (each for each in ADDRESSES if not names or each.name in names):
+                for target in _targets(story, address):
+                    for method, answer in asker.ask_for(url(address, target), all_methods=story.site.study.phase == "accrual"):
+                        found[name, method, address.name, str(target or "")] = answer
+    return found
+
+
+@contextmanager
+def _counted_once() -> Iterator[None]:
+    """Every request is undone, so a person's permissions and the numbers of the navigation are the same on every page."""
+
+    def once(place: navigation.Place) -> navigation.Place:
+        count = place.count and cache(place.count)
+        return replace(place, count=count)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(navigation, "MENU", [(label, [once(place) for place in places]) for label, places in navigation.MENU])
+        patch.setattr(access, "permissions_of", cache(access.permissions_of))
+        yield
+
+
+def known_digests() -> normalise.Known:
+    """The digests that another model and other nonces change, and whose each is."""
+    digests = {}
+    for row in LedgerRow.objects.order_by("study", "index"):
+        digests |= {bytes(row.commitment).hex(): f"commitment {row.index}", bytes(row.h).hex(): f"head {row.index}"}
+    for seal in Seal.objects.order_by("ledger_index"):
+        digests |= {seal.body[part]: f"{part} {seal.ledger_index}" for part in ("ciphertext", "wraps", "payload")}
+    return digests | {version.artefact_sha256: f"model {version.tier}" for version in ModelVersion.objects.all()}
+
+
+def row_counts() -> dict[str, int]:
+    """How many rows every table has."""
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        counts = {}
+        for table in tables:
+            cursor.execute(f'SELECT count(*) FROM "{table}"')
+            (counts[table],) = cursor.fetchone()
+    return counts
+
+
+def differences(one: dict[Asked, Answer], other: dict[Asked, Answer]) -> list[str]:
+    """A sentence for every answer that differs, with the first place where it does."""
+    found = [f"{' '.join(asked)}: asked in one world only" for asked in one.keys() ^ other.keys()]
+    for asked in one.keys() & other.keys():
+        mine, theirs = one[asked], other[asked]
+        for part in ("status", "headers", "cookies", "body"):
+            if mine != theirs and getattr(mine, part) != getattr(theirs, part):
+                found.append(f"{' '.join(asked)}: {part}: {_first_difference(getattr(mine, part), getattr(theirs, part))}")
+    return sorted(found)
+
+
+class _Asker:
+    """One person's browser, without a network in between; every request is undone after it was answered."""
+
+    def __init__(self, person: User | None, digests: normalise.Known) -> None:
+        browser = Client()
+        if person is not None:
+            browser.force_login(person)
+        self.requests = RequestFactory()
+        self.requests.cookies = browser.cookies
+        self.platform = BaseHandler()
+        self.platform.load_middleware()
+        self.digests = digests if person is not None and access.permissions_of(person) & normalise.MAY_SEE_DIGESTS else {}
+
+    def ask_for(self, path: str, *, all_methods: bool) -> Iterator[tuple[str, Answer]]:
+        """The answers to the methods that are to be tried on one address."""
+        answer = self.ask("GET", path)
+        yield "GET", answer
+        further = ("POST", *(("HEAD", "OPTIONS") if answer.status == HTTPStatus.OK else ())) if all_methods else ()
+        for method in further:
+            yield method, self.ask(method, path)
+
+    def ask(self, method: str, path: str) -> Answer:
+        content_type = "application/json" if path.startswith(("/api/", "/edge/")) else "application/x-www-form-urlencoded"
+        request = self.requests.generic(method, path, b"", content_type=content_type)
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined] # else every POST would be answered by the form token's check
+        with transaction.atomic():
+            response = self.platform.get_response(request)
+            said = response.getvalue() if method != "HEAD" else b""
+            transaction.set_rollback(True)
+        return Answer(
+            response.status_code,
+            normalise.headers(response.headers, len(said)),
+            normalise.cookies(response.cookies),
+            zlib.compress(normalise.body(said, self.digests), 1),
+        )
+
+
+def _targets(story: Story, address: Address) -> list[UUID | str | None]:
+    """The objects to ask an address for; one whose kind is not listed is asked for everything there is."""
+    if address.name in GATEWAY:
+        return ["0" * 64]
+    if address.name in OBJECTS:
+        return list(story.of(OBJECTS[address.name]))
+    if address.argument in ("", "format"):
+        return [None]
+    return [each for kind in story.objects for each in story.of(kind)]
+
+
+def _first_difference(one: Any, other: Any) -> str:
+    if isinstance(one, str):
+        place = next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+        window = slice(max(0, place - 80), place + 80)
+        return f"…{one[window]}… against …{other[window]}…"
+    return f"{one!r} against {other!r}"
