@@ -57,7 +57,7 @@ class Intake:
         elif row["state"] == "quarantined":
             path.rename(self.home.quarantine / path.name)
         elif row["state"] == "archived":
-            path.unlink()
+            path.unlink(missing_ok=True)  # the forwarder removes it, too
         return True
 
 
@@ -120,4 +120,8 @@ def quarantine(connection: sqlite3.Connection, names: list[str], reason: str) ->
 
 
 def _age(path: Path) -> tuple[float, str]:
-    return path.stat().st_mtime, path.name
+    """When a file came, and its name; first of all what the forwarder has removed since it was listed."""
+    try:
+        return path.stat().st_mtime, path.name
+    except FileNotFoundError:
+        return 0.0, path.name
