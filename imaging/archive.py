@@ -39,6 +39,7 @@ def locate(sha256: str) -> Path:
 def put(source: Path, sha256: str) -> None:
     """Store the bytes of `source` under their hash, durable when this returns: written, synced, renamed, directory synced.
 
+    `source` lies in a `workplace`, where a half-written copy that a killed worker leaves is removed with the rest.
     Storing what is there already changes nothing, unless the stored file is damaged: then it is made good.
     Raises ArchiveFault when `source` does not have that hash, OSError when the disk refuses.
     """
@@ -50,7 +51,7 @@ def put(source: Path, sha256: str) -> None:
         target.parent.mkdir(exist_ok=True)
         target.parent.chmod(_DIRECTORY)  # whatever the process's umask
         _sync_directory(target.parent.parent)
-    partial = target.with_name(f"{sha256}.{secrets.token_hex(8)}.part")
+    partial = source.with_name(f"{source.name}.{secrets.token_hex(8)}.part")
     try:
         if _copy(source, partial) != sha256:
             raise ArchiveFault(f"A file that was to be stored as {sha256} has other bytes.")
