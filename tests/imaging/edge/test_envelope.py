@@ -70,13 +70,17 @@ def read(body: object) -> Receipt:
     )
 
 
-@pytest.mark.parametrize(("state", "key"), [("stored", STORED), ("archived", ARCHIVED), ("refused", ARCHIVED)])
+@pytest.mark.parametrize(
+    ("state", "key"), [("stored", STORED), ("archived", ARCHIVED), ("refused", ARCHIVED)], ids=["first", "second", "third"]
+)
 def test_receipt_is_believed_when_the_key_of_its_state_signed_it(state: str, key: bytes) -> None:
     receipt = replace(RECEIPT, state=state)
     assert read(envelope.sign_receipt(private_key=key, receipt=receipt)) == receipt
 
 
-@pytest.mark.parametrize(("state", "key"), [("archived", STORED), ("refused", STORED), ("stored", ARCHIVED)])
+@pytest.mark.parametrize(
+    ("state", "key"), [("archived", STORED), ("refused", STORED), ("stored", ARCHIVED)], ids=["first", "second", "third"]
+)
 def test_web_key_cannot_say_archived(state: str, key: bytes) -> None:
     """Formats d: an edge purges only on archived, and only the worker's key can say so."""
     with pytest.raises(EnvelopeRefused):
