@@ -19,6 +19,12 @@ def folder(study: str) -> Path:
     return Path(settings.VAR) / "anchors" / study
 
 
+def studies() -> list[str]:
+    """The studies that were ever anchored here: a chain that is gone altogether must still be missed."""
+    root = Path(settings.VAR) / "anchors"
+    return sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
+
 def write(*, study: str, at: datetime) -> chain.Anchor | None:
     """Anchor the present head of a study's chain at an instant; None while the chain is empty or its head is anchored."""
     last = LedgerRow.objects.filter(study=study).order_by("-index").first()

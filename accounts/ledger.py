@@ -5,6 +5,7 @@ login has INSERT. The study is a text code: the chain outlives whatever rows it 
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,9 +56,9 @@ def rows(study: str) -> list[chain.Row]:
     ]
 
 
-def verify(study: str) -> list[str]:
-    """Every fault in the chain of a study, a sentence each; empty when it holds."""
-    return [f"ledger of {study}: {fault}" for fault in chain.verify(rows(study))]
+def verify(study: str, anchors: Iterable[chain.Anchor] = ()) -> list[str]:
+    """Every fault in the chain of a study, held against `anchors` too, a sentence each; empty when it holds."""
+    return [f"ledger of {study}: {fault}" for fault in chain.verify(rows(study), anchors)]
 
 
 def studies() -> list[str]:

@@ -5,7 +5,7 @@ A check yields a sentence per fault and nothing when it holds. Rooms know only t
 
 from collections.abc import Callable, Iterator
 
-from accounts import ledger
+from accounts import anchors, ledger
 from imaging import archive
 from predictions import seal_check
 
@@ -13,9 +13,12 @@ Check = Callable[[], Iterator[str]]
 
 
 def ledgers() -> Iterator[str]:
-    """Every chain: edits, insertions, deletions, exchanged rows, clocks that ran backwards."""
-    for study in ledger.studies():
-        yield from ledger.verify(study)
+    """Every chain, held against its anchors: edits, insertions, deletions, exchanged rows, cut tails, clocks that ran backwards."""
+    for study in sorted({*ledger.studies(), *anchors.studies()}):
+        try:
+            yield from ledger.verify(study, anchors.read(study))
+        except ValueError as damaged:
+            yield f"anchors of {study}: {damaged}"
 
 
 CHECKS: dict[str, Check] = {"ledger": ledgers, "seals": seal_check.verify, "archive": archive.verify}
