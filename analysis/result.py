@@ -14,7 +14,7 @@ from analysis.charts import DAYS_PER_MONTH, Clock, Strand, SurvivalWords, surviv
 from analysis.models import Publication
 from analysis.result_charts import balance_chart, forest
 from analysis.result_json import read_comparison
-from analysis.result_words import reason_word
+from analysis.result_words import reason_word, refusal_sentence
 from analysis.weighting import Comparison, Estimate, Row
 from studies.protocol import Coded, Protocol
 
@@ -32,7 +32,7 @@ def page(publication: Publication) -> dict[str, Any]:
         "publication": publication,
         "pipe": _pipe(said["flow"], said["rule"]["landmark_days"]),
         "reasons": [{**one, "word": reason_word(one["reason"])} for one in said["flow"]["not_evaluable"]],
-        "refused": said["refused"],
+        "refused": refusal_sentence(said["refused"]),
         "seals": publication.report["seals"],
         "ledger": publication.report["ledger"],
         "request": publication.report["request"],

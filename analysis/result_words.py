@@ -1,4 +1,4 @@
-"""The words for why a participant has no tag (TX-05); the data hold the codes."""
+"""The words for why a participant has no tag (TX-05) and why nothing is compared; the data hold codes and plain English."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +21,22 @@ WORDS: dict[str, Promise] = {
     "OTHER_MODALITY": _("another kind of treatment"),
 }
 
+REFUSED: dict[str, Promise] = {
+    "the cut holds no evaluable patient with outcomes": _("The cut holds no evaluable patient with outcomes."),
+    "beyond the landmark only one of the two groups is left": _("Beyond the landmark only one of the two groups is left."),
+    "every stratum holds one group only: nobody is comparable": _("Every stratum holds one group only: nobody is comparable."),
+    "the propensity model does not converge: the covariates tell the groups apart completely": _(
+        "The covariates tell the two groups apart completely: the propensity model does not converge."
+    ),
+}
+"""Why an opening gave no comparison: what `analysis.opening_result` writes, and how a page says it."""
+
 
 def reason_word(code: str) -> str:
     """The words for a reason's code; the code itself where it is new."""
     return str(WORDS.get(code, code))
+
+
+def refusal_sentence(written: str) -> str:
+    """Why an opening gave no comparison, in the reader's language; as it was written where it is new."""
+    return str(REFUSED.get(written, written))
