@@ -1,8 +1,10 @@
 """The blind batch: one seal per patient and tier whatever happens, and all seals look alike (PR-06, SL-05, SL-07)."""
 
 import os
+import random
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -173,6 +175,18 @@ def test_inference_reads_nothing_of_treatment_or_outcome(login_connection, table
         login_connection("infer").execute(f"SELECT * FROM {table}")
 
 
+def infer(folder):
+    """The inference process as it is run, signed in as prime_infer to the test database."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CELERY"))} | {
+        "DATABASE_URL": urlsplit(cluster.urls()["infer"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl(),
+        "PRIME_VAR": str(folder),
+    }
+    program = [sys.executable, "manage.py", "infer", "--once"]
+    return subprocess.Popen(
+        program, cwd=django_settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
 @pytest.mark.django_db(transaction=True)
 def test_infer_command_works_with_its_own_login_alone(tmp_path, settings):
     """The real process, signed in as prime_infer, seals and anchors; its output names no patient."""
@@ -180,20 +194,37 @@ def test_infer_command_works_with_its_own_login_alone(tmp_path, settings):
     site = world.build()
     sealed_world.prepare(site)
     participant = complete(site)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "CELERY"))} | {
-        "DATABASE_URL": urlsplit(cluster.urls()["infer"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl(),
-        "PRIME_VAR": str(tmp_path),
-    }
-    done = subprocess.run(
-        [sys.executable, "manage.py", "infer", "--once"],
-        cwd=django_settings.BASE_DIR, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert participant.study_number not in done.stdout + done.stderr
-    assert Seal.objects.filter(participant=participant).count() == 1
+    process = infer(tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert participant.study_number not in out + err
     assert opened(Seal.objects.get(participant=participant)).outcome == Outcome.ANSWER
     [anchor] = anchors.read(site.study.code)
     assert anchor.index == ledger.rows(site.study.code)[-1].index
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_batches_leave_one_seal(tmp_path, settings):
+    """PR-06: inference processes killed at random moments, two at a time, then one that ends: one seal each, one line."""
+    settings.VAR = tmp_path
+    site = world.build()
+    sealed_world.prepare(site)
+    for _ in range(4):
+        complete(site)
+    dice = random.Random(20260101)
+    for _ in range(4):
+        running = [infer(tmp_path), infer(tmp_path)]
+        time.sleep(dice.uniform(1.0, 4.0))
+        for process in running:
+            process.kill()
+            process.communicate(timeout=30)
+    last = infer(tmp_path)
+    _, err = last.communicate(timeout=120)
+    assert last.returncode == 0, err
+    assert Seal.objects.count() == 4
+    assert [row.kind for row in ledger.rows(site.study.code)].count("seal") == 4
+    assert ledger.verify(site.study.code, anchors.read(site.study.code)) == []
+    assert list(seal_check.verify()) == []
 
 
 @pytest.mark.parametrize("column", ["ciphertext", "wrap_ab", "wrap_ac", "wrap_bc"])
