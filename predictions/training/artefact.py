@@ -18,6 +18,7 @@ from predictions.payload import HORIZONS, Estimate
 KIND = "prime strategy model"
 LEAST_PROPENSITY = 0.05  # PR-05: below it an estimate is extrapolated
 LEVEL = (0.025, 0.975)
+BEYOND = 1.25  # an input this many times farther out than any training row is one the model knows nothing of
 
 
 class ArtefactRefused(ValueError):
@@ -34,7 +35,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class StrategyModel:
-    """The registered rule: inputs in order, frozen preparation, the fit, its bootstrap fits, the propensity and the margin."""
+    """The registered rule: inputs in order, frozen preparation, the fit, its bootstrap fits, the propensity and the margin.
+
+    `farthest` is, for each input, the largest distance from its mean in the training rows, in SDs.
+    """
 
     tier: str
     landmark: int
@@ -46,12 +50,13 @@ class StrategyModel:
     fit: Terms
     bootstrap: tuple[Terms, ...]
     propensity: tuple[tuple[float, ...], ...]
-    farthest: float
+    farthest: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one patient, in the order of INTENSITY and STEPS; `distance` is the out-of-distribution score."""
+    """What a model says of one patient, in the order of INTENSITY and STEPS; `distance` is the out-of-distribution score:
+    the farthest input, as a multiple of the farthest training row (1: as far as any)."""
 
     estimates: tuple[Estimate, ...]
     gains: tuple[float, ...]
@@ -66,8 +71,8 @@ def answer(model: StrategyModel, features: Mapping[str, float | None]) -> Answer
     drawn = [_survival(terms, z) for terms in model.bootstrap]
     supported = _propensity(model, z)
     estimates = tuple(_estimate(survival[k], [each[k] for each in drawn], supported[k]) for k in range(len(INTENSITY)))
-    distance = math.sqrt(math.fsum(value * value for value in z) / len(z))
-    return Answer(estimates, tuple(_gain(drawn, more, less) for more, less in STEPS), distance, distance > model.farthest)
+    distance = max(abs(value) / limit for value, limit in zip(z, model.farthest, strict=True))
+    return Answer(estimates, tuple(_gain(drawn, more, less) for more, less in STEPS), distance, distance > BEYOND)
 
 
 def dump(model: StrategyModel) -> bytes:
@@ -86,7 +91,7 @@ def dump(model: StrategyModel) -> bytes:
             "fit": _terms_json(model.fit),
             "bootstrap": [_terms_json(terms) for terms in model.bootstrap],
             "propensity": [_texts(row) for row in model.propensity],
-            "farthest": number(model.farthest),
+            "farthest": _texts(model.farthest),
         }
     )
 
@@ -119,7 +124,7 @@ def _model(value: dict[str, Any]) -> StrategyModel:
         _terms(value["fit"]),
         tuple(_terms(each) for each in value["bootstrap"]),
         tuple(_floats(row) for row in value["propensity"]),
-        float(value["farthest"]),
+        _floats(value["farthest"]),
     )
 
 

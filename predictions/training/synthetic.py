@@ -59,9 +59,9 @@ def features(n: int, random: np.random.Generator, *, images: bool) -> pd.DataFra
         "clinical_cirrhosis": (random.random(n) < 0.6).astype(float),
     }
     if images:
-        for phase, level in (("arterial", 5.2), ("venous", 4.8)):
-            clinical[f"{phase}_{RADIOMICS[0]}"] = random.normal(level, 0.4, n)
-            clinical[f"{phase}_{RADIOMICS[1]}"] = random.lognormal(3.0, 0.4, n)
+        for phase, level in (("arterial", 0.65), ("venous", 0.55)):  # as the profile `prime` measures normalised tumours
+            clinical[f"{phase}_{RADIOMICS[0]}"] = random.normal(level, 0.35, n).clip(0, 2.5)
+            clinical[f"{phase}_{RADIOMICS[1]}"] = random.lognormal(-2.8, 0.9, n)
             clinical[f"{phase}_{RADIOMICS[2]}"] = 523.6 * size**3 * random.lognormal(0, 0.15, n)
     return pd.DataFrame(clinical)
 

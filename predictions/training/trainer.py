@@ -113,7 +113,7 @@ def assemble(table: TrainingTable, fitted: Fit, draws: list[Fit], *, tier: str, 
     """The model as it is registered. Bootstrap fits are rewritten to the scale of the main preparation."""
     prepared = fitted.prepared
     z = prepared.apply(table.features, table.x)
-    farthest = float(np.sqrt((z**2).mean(axis=1)).max())
+    farthest = tuple(map(float, np.abs(z).max(axis=0)))
     return artefact.StrategyModel(
         tier,
         landmark,

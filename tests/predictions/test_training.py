@@ -195,8 +195,19 @@ def test_model_of_another_tier_fails_with_a_code(trained):
     assert (payload.outcome, payload.reason) == (Outcome.FAILURE, "OUT_OF_INTENDED_USE")
 
 
-def test_patient_far_from_all_others_is_an_abstention(trained):
+@pytest.mark.parametrize("place", range(3))
+def test_one_input_far_from_all_others_is_an_abstention(trained, place):
+    """One strange value must not hide among many usual ones."""
     _, made = trained
     model = artefact.load(made.artefact)
-    far = dict(zip(model.inputs, (mean + 50 * sd for mean, sd in zip(model.mean, model.sd, strict=True)), strict=True))
-    assert predict(made.artefact, snapshot(far), SOFTWARE).reason == "OUT_OF_DISTRIBUTION"
+    values = list(model.mean)
+    values[place] += 1.3 * model.farthest[place] * model.sd[place]
+    assert predict(made.artefact, snapshot(dict(zip(model.inputs, values, strict=True))), SOFTWARE).reason == "OUT_OF_DISTRIBUTION"
+
+
+def test_training_rows_are_within_the_model(trained):
+    data, made = trained
+    model = artefact.load(made.artefact)
+    said = [artefact.answer(model, dict(zip(data.features, row, strict=True))) for row in data.x]
+    assert max(each.distance for each in said) == pytest.approx(1.0)
+    assert not any(each.out_of_distribution for each in said)
