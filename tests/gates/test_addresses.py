@@ -124,11 +124,21 @@ def measured_on(series, mask):
     by = User.objects.system()
     with audit.act(by=by, action="test"):
         roi = Roi.objects.create(
-            series=series, object=mask, reader="R1", treatment_known=False, uploaded_by=by, state="aligned", voxels=9, checked_revision=1
+            series=series,
+            object=mask,
+            reader="R1",
+            treatment_known=False,
+            uploaded_by=by,
+            state="aligned",
+            voxels=9,
+            checked_revision=1,
+            uploaded_at=timezone.now(),
         )
     hashes = dict.fromkeys(["image_sha256", "mask_sha256", "profile_sha256", "software_sha256", "sha256"], "0" * 64)
     values = [["original_shape_MeshVolume", "1.0"]]
-    return roi, FeatureSet.objects.create(roi=roi, revision=1, profile="prime", values=values, software={}, **hashes)
+    return roi, FeatureSet.objects.create(
+        roi=roi, revision=1, profile="prime", values=values, software={}, computed_at=timezone.now(), **hashes
+    )
 
 
 def entries_of(participant):
