@@ -11,7 +11,7 @@ MEAN, SD = (57.0, 2.0, 4.0), (10.0, 1.0, 2.0)
 SHARED = {0: 0.21, 1: 0.33, 2: 0.17}
 TACE_BY_AFP = len(INPUTS) + len(INTENSITY) - 1 + 1
 """The place in the design of TACE's own coefficient of AFP (docs/models.md, layout of the S-learner)."""
-NEVER, ALWAYS = 1e9, 1e-9
+NEVER, ALWAYS = 7.3123e8, 1e-9  # not a power of ten: a distance shows the digits of no input
 CANARY = 0.123456789
 
 

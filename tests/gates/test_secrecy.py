@@ -67,7 +67,7 @@ def scene(django_db_setup: None, django_db_blocker: Any) -> Iterator[Scene]:
             yield _scene(place)
         finally:
             connection.close()
-            call_command("flush", verbosity=0, interactive=False, allow_cascade=False, inhibit_post_migrate=True)
+            call_command("flush", verbosity=0, interactive=False, allow_cascade=False, inhibit_post_migrate=True, reset_sequences=False)
             shutil.rmtree(place)
 
 
