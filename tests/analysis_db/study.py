@@ -33,7 +33,7 @@ def model() -> bytes:
     fit = artefact.Terms({0: 0.8, 1: -0.05, 2: 0.3, 3: 0.3, 4: -0.6}, (0.1, 0.2, 0.3))
     evenly = tuple((0.0, 0.0) for _ in range(4))
     named = ("clinical_afp_log10",)
-    return artefact.dump(artefact.StrategyModel("0", 90, 0.03, named, (2.0,), (2.0,), (1.0,), fit, (fit,) * 3, evenly, 5.0))
+    return artefact.dump(artefact.StrategyModel("0", 90, 0.03, named, (2.0,), (2.0,), (1.0,), fit, (fit,) * 3, evenly, (5.0,)))
 
 
 @dataclass

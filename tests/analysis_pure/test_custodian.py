@@ -181,7 +181,7 @@ def test_program_of_the_batch_replays_by_default(devices, tmp_path):
     """A model with one input: each strategy shifts the log hazard, surgery alone has no term of its own."""
     fit = artefact.Terms({0: 0.5, 1: -0.9, 2: -0.2, 3: -0.4}, (0.2, 0.4, 0.6))
     evenly = tuple((0.0, 0.0) for _ in range(4))
-    model = artefact.StrategyModel("1", 90, 0.03, ("clinical_afp",), (1.0,), (1.0,), (0.5,), fit, (fit,) * 3, evenly, 5.0)
+    model = artefact.StrategyModel("1", 90, 0.03, ("clinical_afp",), (1.0,), (1.0,), (0.5,), fit, (fit,) * 3, evenly, (5.0,))
     program = replay.Software("d" * 40, "e" * 64)
     now, made = time.time_ns() // 1000, opened_study.study(artefact.dump(model))
     for number, value in (("01-0001-01", "1.5"), ("01-0002-02", None), ("01-0003-03", "9.0")):
