@@ -42,7 +42,7 @@ def draw(path: Path, frame: int, out: Path) -> dict[str, Any]:
         stored = pixel_array(path, index=frame)
         values = np.asarray(apply_modality_lut(stored, _group(dataset, frame, "PixelValueTransformationSequence")), dtype=np.float64)
         aspect = _aspect(_group(dataset, frame, "PixelMeasuresSequence"))
-    except (AttributeError, KeyError, IndexError, ValueError, TypeError, RuntimeError, NotImplementedError, EOFError):
+    except (AttributeError, KeyError, IndexError, ValueError, TypeError, RuntimeError, EOFError):
         raise NotDrawable("pixel_data") from None
     windows = CT_WINDOWS if dataset.Modality == "CT" else (percentile_window(values),)
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"

@@ -29,6 +29,9 @@ SOP_CLASSES = {
 }
 """CT, Enhanced CT, MR and Enhanced MR Image Storage, and the modality each must state."""
 
+MALFORMED = (AttributeError, KeyError, IndexError, ValueError, TypeError, NotImplementedError)
+"""What pydicom raises for a header that breaks the standard; the last is its word for a value representation it does not know."""
+
 FACTS = (
     "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "ConvolutionKernel", "KVP", "XRayTubeCurrent", "MagneticFieldStrength",
     "ScanningSequence", "RepetitionTime", "EchoTime", "PatientPosition", "ImageType", "SeriesNumber", "ContrastBolusStartTime",
@@ -95,7 +98,7 @@ def _headers(asked: dict[str, Any]) -> dict[str, Any]:
             "facts": {keyword: _plain(dataset.get(keyword)) for keyword in FACTS if dataset.get(keyword) not in (None, "")},
             "frames": list(_frames(dataset)),
         }
-    except (AttributeError, KeyError, IndexError, ValueError, TypeError, NotImplementedError):
+    except MALFORMED:
         raise Unreadable("malformed") from None
 
 
@@ -105,7 +108,7 @@ def _read(path: Path) -> FileDataset:
         if str(meta.get("TransferSyntaxUID", "")) not in TRANSFER_SYNTAXES:
             raise Unreadable("transfer_syntax")
         return pydicom.dcmread(path, defer_size=_DEFER)
-    except (pydicom.errors.InvalidDicomError, EOFError, ValueError, TypeError, AttributeError, KeyError, OSError, NotImplementedError):
+    except (*MALFORMED, pydicom.errors.InvalidDicomError, EOFError, OSError):
         raise Unreadable("malformed") from None
 
 

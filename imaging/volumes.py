@@ -236,5 +236,5 @@ def _voxels(datasets: Sequence[pydicom.Dataset]) -> NDArray[Any]:
 def _pixels(dataset: pydicom.Dataset) -> NDArray[Any]:
     try:
         return np.asarray(dataset.pixel_array)
-    except (AttributeError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (AttributeError, RuntimeError, ValueError) as error:  # what pydicom raises for pixels that are missing, damaged or unknown
         raise VolumeRefused(_NO_PIXELS) from error
