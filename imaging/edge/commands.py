@@ -1,7 +1,6 @@
 """The edge's commands, shared by `manage.py edge` and `python -m imaging.edge`. Exit status: 0 done, 1 answered no, 2 usage or fault."""
 
 import argparse
-import getpass
 import json
 import logging
 import os
@@ -9,21 +8,43 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imaging.edge import clock, folder, links, peers, state
+from imaging.edge import (
+    clock,
+    folder,
+    link_commands,
+    links,
+    nodes,
+    operating_list,
+    operations,
+    peer_tests,
+    peers,
+    pull_commands,
+    sheet,
+    state,
+    tls_commands,
+    way_commands,
+)
 from imaging.edge import home as homes
+from imaging.edge.dicom import conformance
+from imaging.edge.dicom.certificates import CertificateFault
 from imaging.edge.exchange import Exchange, PlatformUnreachable
-from imaging.edge.home import Home, HomeFault
+from imaging.edge.home import HomeFault
 from imaging.edge.keys import KeyFault
 from imaging.edge.links import LinkFault
+from imaging.edge.opening import DONE, FAULT, NO, directory_of, opened, show, user
+from imaging.edge.operating_list import WESTMOST
+from imaging.edge.page import entry
 from imaging.edge.peers import PeerFault
+from imaging.edge.row_token import row_key
 from imaging.edge.run import Edge, Ports
+from imaging.edge.sheet import SheetFault
 from imaging.edge.spool import Spool, SpoolBroken, SpoolFull
 from imaging.edge.status import beat, status
 
-DONE, NO, FAULT = 0, 1, 2
 ESCROW = """
 Next / 下一步:
 1. Print keys/center.key and keys/gateway.key of {directory} and lock the paper away (two people).
@@ -33,6 +54,7 @@ Next / 下一步:
    将 gateway.json 交给平台管理员登记。
 3. Read this to them on the telephone / 电话核对: {gateway}
 4. List the sender, then start / 登记发送方并启动: edge peer add AETITLE --ip ADDRESS ; edge run
+5. Passcode of the edge's page, shown once / 网关页面口令（仅显示一次）: {passcode}
 """
 
 
@@ -41,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--center", help="the center's code, two digits; finds the directory")
     where.add_argument("--dir", type=Path, help="the edge's directory (default: edge/CC under PRIME_VAR or var/)")
-    commands = parser.add_subparsers(dest="what", required=True, metavar="{init,run,peer,link,import,status,heartbeat}")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
 
     def command(name: str, does: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text, parents=[where])
@@ -53,21 +75,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--approval", default="", help="number of the approval under which images leave the hospital")
     run = command("run", _run, "Receive, de-identify, pack and forward until stopped.")
     run.add_argument("--platform", type=Path, help="the same platform's newer platform.json (its address changed)")
-    peer = command("peer", _peer, "Who may send: add AET [--ip IP ...], remove AET, list.")
-    peer.add_argument("action", choices=["add", "remove", "list"])
+    peer = command("peer", _peer, "Who may send: add AET [--ip IP ...], remove AET, list; echo AET asks one, test tries our own listener.")
+    peer.add_argument("action", choices=["add", "remove", "list", "echo", "test"])
     peer.add_argument("aet", nargs="?", default="", help="the sender's AE title")
     peer.add_argument("--ip", nargs="+", default=[], metavar="IP", help="addresses or networks it sends from (default: this machine)")
-    link = command("link", _link, "Who is who: STUDY_NUMBER LOCAL_ID, unlink LOCAL_ID, list, waiting.")
-    link.add_argument("words", nargs="+", metavar="WORD", help="STUDY_NUMBER LOCAL_ID | unlink LOCAL_ID | list | waiting")
+    peer.add_argument("--calls", default="", metavar="HOST:PORT", help="where it listens itself, for echo and pull")
+    tls = command("tls", _tls, "TLS for senders: our certificate, and theirs, each bound to one AE title.")
+    tls_commands.declare(tls)
+    link = command("link", _link, "Who is who: STUDY_NUMBER LOCAL_ID, unlink LOCAL_ID, file FILE, list, waiting.")
+    link.add_argument("words", nargs="+", metavar="WORD", help="STUDY_NUMBER LOCAL_ID | unlink LOCAL_ID | file FILE | list | waiting")
     link.add_argument("--issuer", default="", help="who gave the local id (default: this center)")
     link.add_argument("--kind", choices=links.KINDS, default="imaging", help="imaging number, admission number, or of another hospital")
     link.add_argument("--name", default="", help="the person's name; it stays in this directory")
-    disc = command("import", _import, "Take in a folder or disc of DICOM files, as if a PACS had sent them.")
-    disc.add_argument("source", type=Path, metavar="FOLDER", help="the folder or disc")
+    link.add_argument("--dry-run", action="store_true", help="with file: say what each row would do, and link nothing")
+    rows = command("list", _list, "Take in an operating list with headings; new rows go to the platform's screening log without a name.")
+    rows.add_argument("source", type=Path, metavar="FILE", help="CSV or XLSX")
+    disc = command("import", _import, "Take in a folder, ZIP or disc of DICOM files, as if a PACS had sent them (1: one was refused).")
+    disc.add_argument("source", type=Path, metavar="SOURCE", help="a folder, a ZIP, or a disc's DICOMDIR")
+    disc.add_argument("--verbose", action="store_true", help="a line for every file, not for the refused ones only")
     counts = command("status", _status, "Counts of what the edge holds; nothing in it is about a person.")
+    command("conformance", _conformance, "Print the DICOM conformance statement for PACS administrators.")
     command("heartbeat", _heartbeat, "Send one heartbeat and say what the platform answered.")
-    for reporting in (init, peer, link, disc, counts):
-        reporting.add_argument("--json", action="store_true", help="print JSON")
+    passcode = command("passcode", _passcode, "Show the passcode of the edge's page, or make a new one (in force from the next start).")
+    reporting = [*way_commands.declare(command), pull_commands.declare(command)]
+    passcode.add_argument("--new", action="store_true", help="make a new passcode; everybody is signed out")
+    for each in (init, peer, tls, link, rows, disc, counts, *reporting):
+        each.add_argument("--json", action="store_true", help="print JSON")
 
 
 def dispatch(options: argparse.Namespace) -> int:
@@ -75,7 +108,7 @@ def dispatch(options: argparse.Namespace) -> int:
     try:
         does: Callable[[argparse.Namespace], int] = options.does
         return does(options)
-    except (HomeFault, KeyFault, LinkFault, PeerFault, OSError) as error:
+    except (HomeFault, KeyFault, LinkFault, PeerFault, CertificateFault, OSError) as error:
         print(f"edge: {error}", file=sys.stderr)
         return FAULT
 
@@ -87,47 +120,20 @@ def main(arguments: list[str] | None = None) -> int:
     return dispatch(parser.parse_args(arguments))
 
 
-def state_directory() -> Path:
-    """PRIME_VAR, or var/ beside the program."""
-    return Path(os.environ.get("PRIME_VAR") or Path(__file__).resolve().parents[2] / "var")
-
-
-def directory_of(options: argparse.Namespace) -> Path:
-    """The edge's directory: --dir, or that of --center, or the only one there is."""
-    if options.dir is not None:
-        return Path(options.dir)
-    edges = state_directory() / "edge"
-    if options.center is not None:
-        return edges / str(options.center)
-    present = sorted(path.parent for path in edges.glob("*/edge.json"))
-    if len(present) != 1:
-        raise HomeFault("Say which edge is meant: --center CC or --dir DIRECTORY.")
-    return present[0]
-
-
-def _opened(options: argparse.Namespace) -> Home:
-    directory = directory_of(options)
-    homes.drop_to_owner(directory)
-    home = Home(directory)
-    center = home.settings["center"]
-    if options.center not in (None, center):
-        raise HomeFault(f"{directory} is the edge of center {center}.")
-    return home
-
-
 def _init(options: argparse.Namespace) -> int:
     if options.center is None:
         raise HomeFault("Say which center this edge is for: --center CC.")
     directory, platform = directory_of(options), options.platform.read_bytes()
     homes.drop_to_owner(directory)
     made = homes.make(directory, center=options.center, platform=platform, approval=options.approval)
-    print(json.dumps(made) if options.json else ESCROW.format(directory=directory, gateway=made["gateway"]))
+    passcode = entry.make(directory)
+    print(json.dumps(made) if options.json else ESCROW.format(directory=directory, gateway=made["gateway"], passcode=passcode))
     return DONE
 
 
 def _run(options: argparse.Namespace) -> int:
     platform = options.platform.read_bytes() if options.platform else None
-    home = _opened(options)
+    home = opened(options)
     if platform is not None:
         homes.move_platform(home, platform)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -138,26 +144,41 @@ def _run(options: argparse.Namespace) -> int:
         dicom=int(os.environ.get("PRIME_DICOM_PORT", "11112")),
         ae_title=os.environ.get("PRIME_DICOM_AET", "PRIME"),
         http=int(os.environ.get("PRIME_EDGE_PORT", "8042")),
+        dicom_tls=int(os.environ["PRIME_DICOM_TLS_PORT"]) if os.environ.get("PRIME_DICOM_TLS_PORT") else None,
     )
     Edge(home, ports).run()
     return DONE
 
 
 def _peer(options: argparse.Namespace) -> int:
-    path = _opened(options).peers
+    home = opened(options)
+    path = home.peers
+    if options.action in ("echo", "test"):
+        print(peer_tests.echo(home, options.aet) if options.action == "echo" else peer_tests.ours(home))
+        return DONE
     if options.action == "list":
         known = peers.read(path)
     elif options.action == "add":
         known = peers.add(path, ae_title=options.aet, addresses=options.ip)
+        if options.calls:
+            host, _, port = options.calls.rpartition(":")
+            nodes.put(home.nodes, ae_title=options.aet, host=host, port=port)
     else:
         known = peers.remove(path, ae_title=options.aet)
-    _show(options, known, [f"{title}\t{' '.join(addresses)}" for title, addresses in sorted(known.items())])
+    show(options, known, [f"{title}\t{' '.join(addresses)}" for title, addresses in sorted(known.items())])
+    return DONE
+
+
+def _tls(options: argparse.Namespace) -> int:
+    files = tls_commands.named_files(options.words)
+    show(options, *tls_commands.does(opened(options), options.words, files))
     return DONE
 
 
 def _link(options: argparse.Namespace) -> int:
-    home = _opened(options)
-    center, now, by = home.settings["center"], clock.now(), os.environ.get("SUDO_USER") or _user()
+    data = Path(options.words[1]).read_bytes() if options.words[0] == "file" and len(options.words) > 1 else b""
+    home = opened(options)
+    center, now, by = home.settings["center"], clock.now(), user()
     with closing(state.connect(home.database)) as connection:
         match options.words:
             case ["list"]:
@@ -166,40 +187,76 @@ def _link(options: argparse.Namespace) -> int:
                 _rows(options, links.waiting(connection), ("issuer", "local_id", "modality", "instances"))
             case ["unlink", local_id]:
                 number = links.unlink(connection, center=center, local_id=local_id, issuer=options.issuer, by=by, at=now)
-                _show(options, {"unlinked": number}, [f"unlinked from {number} / 已解除关联"])
+                show(options, {"unlinked": number}, [f"unlinked from {number} / 已解除关联"])
+            case ["file", _]:
+                said, lines = link_commands.from_file(connection, data, center=center, by=by, at=now, dry_run=options.dry_run)
+                show(options, said, lines)
+                return NO if said["faulty"] else DONE
             case [number, local_id]:
                 given = {"number": number, "local_id": local_id, "issuer": options.issuer, "kind": options.kind, "name": options.name}
                 checked = links.link(connection, center=center, by=by, at=now, **given)
-                _show(options, {"linked": checked}, [f"linked to {checked} / 已关联"])
+                show(options, {"linked": checked}, [f"linked to {checked} / 已关联"])
             case _:
-                raise LinkFault("Write: link STUDY_NUMBER LOCAL_ID, link unlink LOCAL_ID, link list, or link waiting.")
+                raise LinkFault("Write: link STUDY_NUMBER LOCAL_ID, link unlink LOCAL_ID, link file FILE, link list, or link waiting.")
+    return DONE
+
+
+def _list(options: argparse.Namespace) -> int:
+    data = options.source.read_bytes()  # as who asks; the edge's owner may not read it
+    home, now = opened(options), clock.now()
+    try:
+        table = sheet.read_file(data)
+    except SheetFault as fault:
+        raise HomeFault(fault.sentence.say("en")) from None
+    columns = operating_list.recognised(table[0])
+    if operating_list.missing(columns):
+        raise HomeFault(
+            "The first row must name the columns, hospital number and date of surgery among them; or paste the list on the page."
+        )
+    lines = operating_list.understand(table[1:], columns, (now + WESTMOST).date())
+    with closing(state.connect(home.database)) as connection:
+        found = operations.take_in(connection, lines, key=row_key(home.center_key), by=user(), at=now)
+    show(options, dict(found), [f"{kind}\t{count}" for kind, count in sorted(found.items())])
     return DONE
 
 
 def _import(options: argparse.Namespace) -> int:
-    home = _opened(options)
-    if not options.source.is_dir():
-        raise HomeFault(f"There is no folder {options.source}.")
+    home = opened(options)
+    results, fault = [], ""
     try:
-        taken, skipped = folder.take_in(options.source, Spool(home.spool, reserve=int(home.settings["reserve_bytes"])))
+        for result in folder.take_in(options.source, Spool(home.spool, reserve=int(home.settings["reserve_bytes"]))):
+            results.append(result)
+            if not options.json and (options.verbose or result.became == "refused"):
+                print(f"{result.became}\t{result.why}\t{result.file}")
+    except folder.NotImportable as refused:
+        raise HomeFault(str(refused)) from None
     except SpoolFull:
-        raise HomeFault("The disk is at its reserve; make room and import again.") from None
+        fault = "The disk is at its reserve; make room and import again: what was taken is a resend then."
     except SpoolBroken:
-        raise HomeFault("The disk failed; check it, then import again.") from None
-    _show(options, {"taken": taken, "skipped": skipped}, [f"{taken} taken, {skipped} no DICOM files / 已接收 {taken}，非 DICOM {skipped}"])
-    return DONE
+        fault = "The disk failed; check it, then import again."
+    counts = {became: sum(result.became == became for result in results) for became in ("taken", "passed", "refused")}
+    said = "{taken} taken, {passed} no images, {refused} refused / 已接收 {taken}，非影像 {passed}，拒绝 {refused}"
+    show(options, counts | {"files": [asdict(result) for result in results]}, [said.format(**counts)])
+    if fault:
+        raise HomeFault(fault)
+    return NO if counts["refused"] else DONE
 
 
 def _status(options: argparse.Namespace) -> int:
-    home = _opened(options)
+    home = opened(options)
     with closing(state.connect(home.database)) as connection:
         counts = status(home, connection, at=clock.now())
-    _show(options, counts, [f"{name}\t{value}" for name, value in counts.items()])
+    show(options, counts, [f"{name}\t{value}" for name, value in counts.items()])
+    return DONE
+
+
+def _conformance(options: argparse.Namespace) -> int:
+    print(conformance.statement(), end="")
     return DONE
 
 
 def _heartbeat(options: argparse.Namespace) -> int:
-    home = _opened(options)
+    home = opened(options)
     with closing(state.connect(home.database)) as connection:
         counts = status(home, connection, at=clock.now())
     try:
@@ -211,16 +268,11 @@ def _heartbeat(options: argparse.Namespace) -> int:
     return DONE if answer.status < 400 else NO
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a numeric uid without a name
-        return f"uid {os.getuid()}"
+def _passcode(options: argparse.Namespace) -> int:
+    home = opened(options)
+    print(entry.make(home.directory) if options.new else entry.passcode_of(home))
+    return DONE
 
 
 def _rows(options: argparse.Namespace, rows: list[Any], columns: tuple[str, ...]) -> None:
-    _show(options, [{name: row[name] for name in columns} for row in rows], ["\t".join(str(row[name]) for name in columns) for row in rows])
-
-
-def _show(options: argparse.Namespace, value: Any, lines: list[str]) -> None:
-    print(json.dumps(value, ensure_ascii=False) if options.json else "\n".join(lines))
+    show(options, [{name: row[name] for name in columns} for row in rows], ["\t".join(str(row[name]) for name in columns) for row in rows])

@@ -9,7 +9,7 @@ import hmac
 import re
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -26,7 +26,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from imaging.edge import frames, part10, vocabulary
-from imaging.edge.rules import RULES, RULES_SHA256
+from imaging.edge.rules import EMPTY, RULES, RULES_SHA256
 
 CODES_APPLIED = (
     ("113100", "Basic Application Confidentiality Profile"),
@@ -35,6 +35,7 @@ CODES_APPLIED = (
     ("113108", "Retain Patient Characteristics Option"),
 )
 OLDEST = 89
+_ALWAYS = ("PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName")
 _GRAMMAR = {
     "DS": re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII),
     "IS": re.compile(r"[+-]?\d{1,12}", re.ASCII),
@@ -46,6 +47,8 @@ _GRAMMAR = {
     "offset": re.compile(r"[+-](0\d|1[0-4])[0-5]\d", re.ASCII),
 }
 _STRUCT = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "AT": "HH"}
+_LARGEST, _DIGITS = 1e9, 16  # of a number in text: a telephone or identity card number has more digits
+_LONGS, _SHORTS = 2**24, 2**13 - 1  # of whole numbers; of several 16-bit ones
 _AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
 _DAYS_PER = {"D": 1, "W": 7, "M": 30.4375}
 _FACTS_TEXT = """
@@ -56,6 +59,10 @@ _FACTS_TEXT = """
     PatientSex
 """
 _FACTS = _FACTS_TEXT.split()
+
+
+LOOKED_AT = frozenset({"burned-in", "derived-secondary"})
+"""Reasons that a person may set aside after looking at the image; the others are facts that looking does not change."""
 
 
 class Refused(Exception):
@@ -86,29 +93,37 @@ def keyed_subject(key: bytes, center: str, local_id: str) -> str:
     return f"{center}-{hmac.digest(key, b'subject' + bytes(1) + local_id.encode(), hashlib.sha256).hex()[:12]}"
 
 
-def refusal(source: Dataset) -> str | None:
-    """The reason code for which an image may not leave as it is, or None: text may be burned into it (DI-03), or a rule cannot hold."""
+def refusal(source: Dataset, accepted: frozenset[str] = frozenset()) -> str | None:
+    """The reason code for which an image may not leave as it is, or None: text may be burned into it (DI-03), or a rule cannot hold.
+
+    `accepted` are the codes of LOOKED_AT for which a person looked at the image and saw that it names nobody.
+    """
+    return next((reason for reason in _refusals(source) if reason not in accepted & LOOKED_AT), None)
+
+
+def _refusals(source: Dataset) -> Iterator[str]:
     kinds = [str(value).strip().upper() for value in _values(source, "ImageType")]
     if str(source.get("BurnedInAnnotation") or "").strip().upper() == "YES":
-        return "burned-in"
+        yield "burned-in"
     if kinds[:2] == ["DERIVED", "SECONDARY"]:
-        return "derived-secondary"
+        yield "derived-secondary"
     if any(tag.group & 0xFF00 == 0x6000 and tag.element == 0x0100 and source[tag].value != 1 for tag in source.keys()):  # noqa: SIM118
-        return "overlay-in-pixels"
+        yield "overlay-in-pixels"
     if "ModalityLUTSequence" in source:
-        return "modality-lut"
-    return None if "PixelData" in source else "no-pixels"
+        yield "modality-lut"
+    if "PixelData" not in source:
+        yield "no-pixels"
 
 
-def deidentify(source: Dataset, *, key: bytes, subject: str, software: str) -> Cleaned:
-    """Build the image that may leave from a parsed one. `subject` becomes PatientID and PatientName.
+def deidentify(source: Dataset, *, key: bytes, subject: str, software: str, accepted: frozenset[str] = frozenset()) -> Cleaned:
+    """Build the image that may leave from a parsed one. `subject` becomes PatientID and PatientName, `accepted` as in `refusal`.
 
     Raises Refused with a reason code for what a rule cannot make safe.
     """
     syntax = source.file_meta.TransferSyntaxUID
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if reason := refusal(source):
+        if reason := refusal(source, accepted):
             raise Refused(reason)
         image = _filtered(source, key, signed=source.get("PixelRepresentation") == 1)
         _set_pixels(image, source, syntax)
@@ -185,14 +200,16 @@ def _numbers(element: DataElement | RawDataElement | None, name: str, *, signed:
         return vr, None
     values = _digits(_raw(element), vr) if vr in ("DS", "IS") else _binary(element, vr)
     multiplicity = dictionary_VM(tag)
-    if not values or (multiplicity.isdigit() and len(values) != int(multiplicity)):
+    if not values or (multiplicity.isdigit() and len(values) != int(multiplicity)) or (vr in _STRUCT and not _plausible(values, vr)):
         return vr, None
     return vr, values if len(values) > 1 else values[0]
 
 
 def _digits(raw: bytes, vr: str) -> list[str] | None:
     parts = [part.decode("ascii", errors="replace").strip(" \0") for part in raw.split(b"\\")]
-    return parts if all(_GRAMMAR[vr].fullmatch(part) for part in parts) else None
+    if not all(_GRAMMAR[vr].fullmatch(part) and abs(float(part)) < _LARGEST for part in parts):
+        return None
+    return [part if len(part) <= _DIGITS else f"{float(part):.9g}" for part in parts]
 
 
 def _binary(element: DataElement | RawDataElement | None, vr: str) -> list[Any] | None:
@@ -205,6 +222,16 @@ def _binary(element: DataElement | RawDataElement | None, vr: str) -> list[Any] 
         return None
     pairs = list(struct.unpack(f"<{len(value) // size}{code[0]}" if len(code) == 1 else f"<{len(value) // 2}H", value))
     return pairs if vr != "AT" else [(group << 16) + item for group, item in zip(pairs[::2], pairs[1::2], strict=True)]
+
+
+def _plausible(values: list[Any], vr: str) -> bool:
+    """Whether binary numbers are of a size that an image has: eight letters read as one number are not."""
+    if vr == "AT":
+        return all(keyword_for_tag(int(value)) for value in values)
+    if vr in ("FL", "FD"):
+        return all(value == 0 or 1 / _LARGEST < abs(value) < _LARGEST for value in values)
+    most = _SHORTS if vr in ("US", "SS") and len(values) > 1 else _LONGS
+    return all(abs(int(value)) <= most for value in values)
 
 
 def _raw(element: DataElement | RawDataElement | None) -> bytes:
@@ -268,10 +295,12 @@ def _stamp(image: Dataset, source: Dataset, subject: str, software: str) -> None
         age = _age_between(str(source.get("PatientBirthDate") or ""), str(image.get("StudyDate") or ""))
         if age is not None:
             image.PatientAge = age
-    image.PatientID = image.PatientName = image.ClinicalTrialSubjectID = subject
-    image.PatientBirthDate = image.StudyID = image.AccessionNumber = image.ReferringPhysicianName = ""
-    for name in ("PatientSex", "StudyDate", "StudyTime"):  # type 2: may be empty, may not be missing
-        image.setdefault(name, "")
+    image.PatientID = image.PatientName = subject
+    for name in EMPTY:
+        if name not in image and (
+            name in source or name in _ALWAYS or (name == "PositionReferenceIndicator" and "FrameOfReferenceUID" in image)
+        ):
+            setattr(image, name, None)
     image.PatientIdentityRemoved = "YES"
     image.LongitudinalTemporalInformationModified = "UNMODIFIED"
     image.DeidentificationMethod = f"{software} rules {RULES_SHA256[:12]}"[:64]

@@ -1,8 +1,10 @@
 """What the edge and the platform say to each other over HTTPS: signed requests one way, signed receipts back.
 
-Both sides import exactly this module, so that they cannot disagree. A request carries three headers:
-`Prime-Gateway` (the gateway's id), `Prime-Time` (UTC, ISO 8601, `2026-03-02T08:15:30Z`) and `Prime-Signature`
-(base64 Ed25519 over the canonical bytes of `{"at", "gateway", "method", "path", "sha256"}`, sha256 of the body).
+Both sides import exactly this module, so that they cannot disagree. A request carries four headers:
+`Prime-Gateway` (the gateway's id), `Prime-Time` (UTC, ISO 8601, `2026-03-02T08:15:30Z`), `Prime-Digest` (sha256 of the body; of the
+whole package where a part of it is sent) and `Prime-Signature` (base64 Ed25519 over the canonical bytes of `{"at", "gateway", "method",
+"path", "sha256"}`), so that a signature can be checked before the body is read. A package that travels on a disk or through a folder
+carries the same headers for the method CARRY, which no request has, as its note: they are good for this package at any time.
 A receipt is `{"receipt": {"at", "package", "reason", "seq", "state"}, "signature"}`, signed over the canonical
 bytes of the inner object: `stored` with the web's key, `archived` and `refused` with the worker's key.
 """
@@ -21,10 +23,12 @@ from accounts.canonical import canonical
 from imaging.edge import keys
 
 CLOCK_WINDOW = timedelta(minutes=5)
-GATEWAY_HEADER, TIME_HEADER, SIGNATURE_HEADER = "Prime-Gateway", "Prime-Time", "Prime-Signature"
+GATEWAY_HEADER, TIME_HEADER, DIGEST_HEADER, SIGNATURE_HEADER = "Prime-Gateway", "Prime-Time", "Prime-Digest", "Prime-Signature"
+CARRIED_HEADER, CARRY = "Prime-Carried", "CARRY"
 PACKAGE_PATH = "/edge/v1/packages/{id}"
 RECEIPT_PATH = "/edge/v1/packages/{id}/receipt"
 HEARTBEAT_PATH = "/edge/v1/heartbeat"
+SCREENINGS_PATH = "/edge/v1/screenings"
 STATES = ("stored", "archived", "refused")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _GATEWAY_ID = re.compile(r"[0-9]{2}-[0-9a-f]{8}")
@@ -62,10 +66,15 @@ def instant(at: datetime) -> str:
 
 
 def sign_request(*, private_key: bytes, gateway: str, method: str, path: str, body_sha256: str, at: datetime) -> dict[str, str]:
-    """The three headers that sign one request; `private_key` is the gateway's 32-byte Ed25519 seed, `at` is aware."""
+    """The four headers that sign one request; `private_key` is the gateway's 32-byte Ed25519 seed, `at` is aware."""
     said = _request(gateway, method, path, body_sha256, instant(at))
     signature = keys.signing_key(private_key).sign(canonical(said))
-    return {GATEWAY_HEADER: gateway, TIME_HEADER: said["at"], SIGNATURE_HEADER: keys.to_text(signature)}
+    return {
+        GATEWAY_HEADER: gateway,
+        TIME_HEADER: said["at"],
+        DIGEST_HEADER: body_sha256,
+        SIGNATURE_HEADER: keys.to_text(signature),
+    }
 
 
 def verify_request(  # noqa: PLR0917 - the order both sides agreed on
@@ -84,6 +93,19 @@ def verify_request(  # noqa: PLR0917 - the order both sides agreed on
         raise EnvelopeRefused("The request's time is more than 5 minutes off; check the clocks of gateway and platform.")
     _verify(canonical(_request(gateway, method, path, body_sha256, at)), signature, key, "request")
     return gateway
+
+
+def carry_note(*, private_key: bytes, gateway: str, package: str, sha256: str, at: datetime) -> dict[str, str]:
+    """What lies beside a package that is carried: who made it, and which bytes it must have."""
+    path = PACKAGE_PATH.format(id=package)
+    return sign_request(private_key=private_key, gateway=gateway, method=CARRY, path=path, body_sha256=sha256, at=at)
+
+
+def verify_note(note: Mapping[str, str], package: str, key: bytes) -> str:
+    """The SHA-256 that the bytes of a carried package must have; EnvelopeRefused when `key` did not sign this note."""
+    at, digest = note.get(TIME_HEADER, ""), note.get(DIGEST_HEADER, "")
+    verify_request(note, CARRY, PACKAGE_PATH.format(id=package), digest, key, _parse(at))
+    return digest
 
 
 def sign_receipt(*, private_key: bytes, receipt: Receipt) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Runs in the sandbox process, never in the listener. What it returns names a faul
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.edge import deidentify, frames
+from imaging.edge.dicom.commands import UID
+from imaging.edge.dicom.negotiation import TRANSFER_SYNTAXES
 from imaging.edge.links import local
-from imaging.edge.listener import TRANSFER_SYNTAXES, UID
 from imaging.edge.manifest import MAX_OBJECT_BYTES
 from imaging.edge.rules import CT_MR_CLASSES, KEPT_CLASSES
 
@@ -36,6 +38,9 @@ class Examined:
     modality: str = ""
     content: str = ""
     ids: list[tuple[str, str]] = field(default_factory=list)  # (issuer or "", local id), the main one first
+    person: str = ""
+    study_date: str = ""
+    description: str = ""
 
 
 class OverLimit(Exception):
@@ -62,6 +67,9 @@ def examine(path: Path) -> Examined:
         modality=_text(dataset, "Modality")[:16],
         content=content,
         ids=local_ids(dataset),
+        person=person_name(_text(dataset, "PatientName")),
+        study_date=_text(dataset, "StudyDate")[:8],
+        description=_text(dataset, "StudyDescription")[:64],
     )
     verdict, reason = _judge(dataset, found, affected)
     return Examined(**{**vars(found), "verdict": verdict, "reason": reason})
@@ -133,6 +141,13 @@ def local_ids(dataset: Dataset) -> list[tuple[str, str]]:
     others = _text(dataset, "OtherPatientIDs").split("\\")
     found = [(local(issuer), local(one)) for issuer, one in [*ids, *(("", other) for other in others)]]
     return list(dict.fromkeys(pair for pair in found if pair[1])) if found[0][1] else []
+
+
+def person_name(text: str) -> str:
+    """A person's name as people write it: the ideographic group when there is one, family name first, half-width (PS3.5 §6.2.1)."""
+    groups = [" ".join(group.replace("^", " ").split()) for group in text.split("=")]
+    ideographic = groups[1].replace(" ", "") if len(groups) > 1 else ""
+    return unicodedata.normalize("NFKC", ideographic or groups[0])[:64]
 
 
 def _text(dataset: Dataset, name: str) -> str:

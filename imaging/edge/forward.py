@@ -6,14 +6,21 @@ A platform that is down costs nothing but time. A refused package stays, with it
 import logging
 import sqlite3
 from http import HTTPStatus
+from typing import Any
 
 from imaging.edge import envelope, packing, state
 from imaging.edge.envelope import EnvelopeRefused, Receipt
-from imaging.edge.exchange import Answer, Exchange, PlatformUnreachable
+from imaging.edge.exchange import Exchange, PlatformUnreachable
 from imaging.edge.home import Home
 
 log = logging.getLogger(__name__)
 SHORTEST, LONGEST = 0.5, 60.0
+OF_THE_PACKAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR}
+"""Answers that may concern one package only, so that the next is tried; any other (no right, no room, no service) concerns all."""
+
+
+class PackageNotTaken(PlatformUnreachable):
+    """The platform answers, and does not take this package now."""
 
 
 class Forwarder:
@@ -26,61 +33,69 @@ class Forwarder:
 
     def step(self) -> int:
         """Move every package on its way as far as the platform lets it; return how many were archived."""
-        archived = 0
+        archived, fault, moved = 0, "", False
         rows = self.connection.execute("SELECT * FROM package WHERE state IN ('sealed', 'stored') ORDER BY seq").fetchall()
-        try:
-            for row in rows:
+        for row in rows:
+            before = self.exchange.here.get(row["id"], 0)
+            try:
                 archived += self._move(row)
-        except PlatformUnreachable as fault:
-            if str(fault) != self.fault:
-                log.warning("the platform does not take packages: %s", fault)
-            self.fault, self.wait = str(fault), min(self.wait * 2, LONGEST)
-        else:
-            self.fault, self.wait = "", SHORTEST
+            except PlatformUnreachable as error:
+                fault = fault or str(error)
+                moved = moved or self.exchange.here.get(row["id"], 0) > before
+                if not isinstance(error, PackageNotTaken):
+                    break
+        if fault not in ("", self.fault):
+            log.warning("the platform does not take packages: %s", fault)
+        self.fault, self.wait = fault, min(self.wait * 2, LONGEST) if fault and not moved else SHORTEST
         return archived
 
     def _move(self, row: sqlite3.Row) -> bool:
         if row["state"] == "sealed":
-            path = packing.path_of(self.home, row["seq"])
-            answer = self.exchange.put(envelope.PACKAGE_PATH.format(id=row["id"]), path, row["sha256"], row["size"])
+            answer = self.exchange.put(row["id"], packing.path_of(self.home, row["seq"]), row["sha256"], row["size"])
         else:
             answer = self.exchange.get(envelope.RECEIPT_PATH.format(id=row["id"]))
             if answer.status == HTTPStatus.NOT_FOUND:  # the platform lost what it had stored: send again
-                self._set(row["seq"], "sealed", "")
+                _set(self.connection, row["seq"], "sealed", "")
                 return False
-        receipt = self._receipt(row, answer)
-        if receipt.state == "archived":
-            self._purge(row["seq"], receipt)
-        elif receipt.state != row["state"]:
-            self._set(row["seq"], receipt.state, receipt.reason)
-        return receipt.state == "archived"
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            raise (PackageNotTaken if answer.status in OF_THE_PACKAGE else PlatformUnreachable)(f"http-{answer.status}")
+        return settle(self.home, self.connection, row, answer.said) == "archived"
 
-    def _receipt(self, row: sqlite3.Row, answer: Answer) -> Receipt:
-        if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
-            raise PlatformUnreachable(f"http-{answer.status}")
-        platform = self.home.platform
-        try:
-            receipt = envelope.verify_receipt(
-                answer.said, package=row["id"], stored_key=platform.receipt_stored, archived_key=platform.receipt_archived
-            )
-        except EnvelopeRefused:
-            raise PlatformUnreachable("receipt-not-believed") from None
-        unopened = receipt.seq == 0 and receipt.state != "archived"  # the number is inside the ciphertext
-        if receipt.seq != row["seq"] and not unopened:
-            raise PlatformUnreachable("receipt-not-believed")
-        return receipt
 
-    def _set(self, seq: int, to: str, reason: str) -> None:
-        with state.change(self.connection):
-            self.connection.execute("UPDATE package SET state = ?, reason = ? WHERE seq = ?", (to, reason, seq))
-        log.info("package %d: %s", seq, to)
+def settle(home: Home, connection: sqlite3.Connection, row: sqlite3.Row, said: Any) -> str:
+    """Do what a receipt says about a package, however it came: the state, or the purge. Raises PackageNotTaken when it is not believed."""
+    platform = home.platform
+    try:
+        receipt = envelope.verify_receipt(
+            said, package=row["id"], stored_key=platform.receipt_stored, archived_key=platform.receipt_archived
+        )
+    except EnvelopeRefused:
+        raise PackageNotTaken("receipt-not-believed") from None
+    unopened = receipt.seq == 0 and receipt.state != "archived"  # the number is inside the ciphertext
+    if receipt.seq != row["seq"] and not unopened:
+        raise PackageNotTaken("receipt-not-believed")
+    if receipt.state == "archived":
+        _purge(home, connection, row["seq"], receipt)
+    elif receipt.state == "refused" or row["state"] == "sealed":  # an old receipt that is read again takes nothing back
+        _set(connection, row["seq"], receipt.state, receipt.reason)
+    return receipt.state
 
-    def _purge(self, seq: int, receipt: Receipt) -> None:
-        """Remove a package and the originals in it; the rows stay, so that a resend is known for what it is."""
-        with state.change(self.connection):
-            self.connection.execute("UPDATE package SET state = 'archived', reason = '', ended_at = ? WHERE seq = ?", (receipt.at, seq))
-            self.connection.execute("UPDATE object SET state = 'archived' WHERE package = ?", (seq,))
-        names = [row["name"] for row in self.connection.execute("SELECT name FROM object WHERE package = ?", (seq,))]
-        for path in (packing.path_of(self.home, seq), *(self.home.spool / name for name in names)):
-            path.unlink(missing_ok=True)
-        log.info("package %d: archived, %d objects purged", seq, len(names))
+
+def _set(connection: sqlite3.Connection, seq: int, to: str, reason: str) -> None:
+    with state.change(connection):
+        connection.execute("UPDATE package SET state = ?, reason = ? WHERE seq = ?", (to, reason, seq))
+    log.info("package %d: %s", seq, to)
+
+
+def _purge(home: Home, connection: sqlite3.Connection, seq: int, receipt: Receipt) -> None:
+    """Remove a package and the originals in it; the rows stay, so that a resend is known for what it is."""
+    with state.change(connection):
+        connection.execute("UPDATE package SET state = 'archived', reason = '', ended_at = ? WHERE seq = ?", (receipt.at, seq))
+        connection.execute("UPDATE object SET state = 'archived' WHERE package = ?", (seq,))
+        connection.execute(
+            "DELETE FROM face WHERE NOT EXISTS (SELECT 1 FROM object o WHERE o.study_uid = face.study_uid AND o.state <> 'archived')"
+        )
+    names = [row["name"] for row in connection.execute("SELECT name FROM object WHERE package = ?", (seq,))]
+    for path in (packing.path_of(home, seq), *(home.spool / name for name in names)):
+        path.unlink(missing_ok=True)
+    log.info("package %d: archived, %d objects purged", seq, len(names))

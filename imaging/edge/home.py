@@ -1,7 +1,8 @@
 """An edge's own directory: what lies where, its settings, and how it is made. One edge is one center (formats e).
 
 `spool/` received, durable · `quarantine/` held for a person · `outbox/` packages · `keys/` 0600 · `edge.sqlite` state ·
-`edge.json` settings · `peers.json` who may send · `platform.json` where packages go · `associations.jsonl` who called.
+`edge.json` settings · `peers.json` who may send · `platform.json` where packages go · `associations.jsonl` who called ·
+`tls/` certificates.
 """
 
 import fcntl
@@ -45,7 +46,8 @@ class Home:
         self.directory = directory
         self.spool, self.quarantine, self.outbox = (directory / name for name in ("spool", "quarantine", "outbox"))
         self.database, self.peers = directory / "edge.sqlite", directory / "peers.json"
-        self.associations = directory / "associations.jsonl"
+        self.nodes = directory / "nodes.json"
+        self.associations, self.tls = directory / "associations.jsonl", directory / "tls"
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Intake:
 
     def step(self) -> int:
         """Settle every file of the spool that is not settled yet; return how many were new."""
+        self._bring_back()
         present = {path.name: path for path in self.home.spool.glob("*.dcm")}
         if not present:
             return 0
@@ -36,6 +37,13 @@ class Intake:
                 self._settled(path)
                 new += 1
         return new
+
+    def _bring_back(self) -> None:
+        """Move what a person released from the quarantine into the spool, where a crash left it behind."""
+        released = "SELECT DISTINCT o.name FROM object o JOIN act a ON a.subject = o.name AND a.what = 'released' WHERE o.state = 'waiting'"
+        for (name,) in self.connection.execute(released).fetchall():
+            if (held := self.home.quarantine / name).exists():
+                held.rename(self.home.spool / name)
 
     def _take(self, path: Path) -> None:
         try:
@@ -78,16 +86,20 @@ def record(connection: sqlite3.Connection, name: str, found: Examined, *, receiv
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (name, "quarantined" if reason else "waiting", reason, received_at, size, *_columns(found)),
         )
+        if ids:
+            face = (found.study_uid, *ids[0], found.person, found.study_date, found.description)
+            connection.execute("INSERT OR IGNORE INTO face VALUES (?, ?, ?, ?, ?, ?)", face)
         rows = [(name, issuer, local_id, place == 0) for place, (issuer, local_id) in enumerate(ids)]
         connection.executemany("INSERT OR IGNORE INTO object_id VALUES (?, ?, ?, ?)", rows)
 
 
 def _same(connection: sqlite3.Connection, found: Examined, reason: str | None) -> str | None:
-    """The object of which this is a resend: same SOP Instance UID, same content, and (quarantined or not) the same fate."""
+    """The object of which this is a resend: same SOP Instance UID and content, held for the same reason or taken (perhaps by a person)."""
     if not found.content:
         return None
     row = connection.execute(
-        "SELECT name FROM object WHERE sop_uid = ? AND content = ? AND reason IS ?", (found.sop_uid, found.content, reason)
+        "SELECT name FROM object WHERE sop_uid = ? AND content = ? AND (reason IS ? OR state <> 'quarantined') ORDER BY reason",
+        (found.sop_uid, found.content, reason),
     ).fetchone()
     return None if row is None else str(row["name"])
 
@@ -120,7 +132,10 @@ def quarantine(connection: sqlite3.Connection, names: list[str], reason: str) ->
 
 
 def _age(path: Path) -> tuple[float, str]:
-    """When a file came, and its name; first of all what the forwarder has removed since it was listed."""
+    """When a file came, and its name, which tells the order within one tick of the file system's clock.
+
+    First of all what the forwarder has removed since it was listed.
+    """
     try:
         return path.stat().st_mtime, path.name
     except FileNotFoundError:

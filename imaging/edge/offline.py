@@ -15,10 +15,10 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.misc import is_dicom
 
-from imaging.edge import commands, deidentify, keys, study_number
-from imaging.edge.commands import DONE, FAULT, NO
+from imaging.edge import deidentify, keys, opening, study_number
 from imaging.edge.examination import examine, local_ids
 from imaging.edge.home import SOFTWARE
+from imaging.edge.opening import DONE, FAULT, NO
 from imaging.edge.rules import RULES_SHA256
 from imaging.edge.sandbox import Sandbox, SandboxFault
 from imaging.edge.spool import write_durably
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """De-identify; 0 when everything was done, 1 when something was held back, 2 for a fault."""
     try:
         number = study_number.check(options.study_number) if options.study_number else None
-        key = keys.read_key(options.key or commands.state_directory() / "edge" / options.center / "keys" / "center.key")
+        key = keys.read_key(options.key or opening.state_directory() / "edge" / options.center / "keys" / "center.key")
         if len(key) != keys.CENTER_KEY_BYTES:
             raise keys.KeyFault("A center key has 32 bytes.")
         outcomes = _all(options.input, options.output, key, options.center, number)

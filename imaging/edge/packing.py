@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from pydicom import dcmread
 
-from imaging.edge import deidentify, envelope, intake, package, state
+from imaging.edge import approvals, deidentify, envelope, intake, package, quarantine, state
 from imaging.edge.home import SOFTWARE, Home
 from imaging.edge.manifest import Manifest
 from imaging.edge.match import Batch
@@ -45,10 +45,10 @@ class CleanedFile:
     facts: tuple[tuple[str, str], ...] = ()
 
 
-def clean_file(source: Path, out: Path, key: bytes, subject: str, software: str) -> CleanedFile:
+def clean_file(source: Path, out: Path, key: bytes, subject: str, accepted: frozenset[str]) -> CleanedFile:
     """De-identify one file of the spool into `out`. Runs in the sandbox."""
     try:
-        made = deidentify.deidentify(dcmread(source), key=key, subject=subject, software=software)
+        made = deidentify.deidentify(dcmread(source), key=key, subject=subject, software=SOFTWARE, accepted=accepted)
     except deidentify.Refused as reason:
         return CleanedFile(reason=str(reason))
     out.write_bytes(made.data)
@@ -84,19 +84,34 @@ class Packer:
             path_of(self.home, row["seq"]).unlink(missing_ok=True)
 
     def pack(self, batch: Batch, *, at: datetime) -> int | None:
-        """Put one batch into a package; its number, or None when every instance of it went to quarantine."""
-        cleaned = self._clean(batch.names, batch.study_number)
-        if not cleaned:
+        """Put one batch into a package; its number, or None when no approval holds, or every instance went to quarantine."""
+        approval = approvals.current(self.connection, self.settings, on=at.astimezone().date())
+        cleaned = self._clean(batch.names, batch.study_number) if approval is not None else {}
+        if not cleaned or approval is None:
             return None
         with state.change(self.connection):
             insert = "INSERT INTO package (state, study_number, made_at) VALUES ('making', ?, ?)"
             seq = cast(int, self.connection.execute(insert, (batch.study_number, envelope.instant(at))).lastrowid)
+            self._describe(seq, approval, cleaned)
             self.connection.execute(
                 "UPDATE object SET state = 'packing', package = ? WHERE name IN (SELECT value FROM json_each(?))",
                 (seq, json.dumps(list(cleaned))),
             )
         self._seal(seq, cleaned)
         return seq
+
+    def _describe(self, seq: int, approval: str, cleaned: dict[str, CleanedFile]) -> None:
+        """Write down what a package is about; made again after a crash it has the approval that it was begun with."""
+        series = {one.series_uid for one in cleaned.values()}
+        modalities = " ".join(sorted({one.modality for one in cleaned.values()}))
+        self.connection.execute(
+            "INSERT OR REPLACE INTO content (seq, approval, images, series, modalities) VALUES (?, ?, ?, ?, ?)",
+            (seq, approval, len(cleaned), len(series), modalities),
+        )
+
+    def _approval(self, seq: int) -> str:
+        row = self.connection.execute("SELECT approval FROM content WHERE seq = ?", (seq,)).fetchone()
+        return str(self.settings["approval"] if row is None else row["approval"])
 
     def _clean(self, names: list[str], subject: str) -> dict[str, CleanedFile]:
         """De-identify into the work directory; what may not leave goes to quarantine. Returns what is left, by spool name."""
@@ -105,7 +120,8 @@ class Packer:
         key, cleaned = self.home.center_key, {}
         for name in names:
             try:
-                made = self.sandbox.run(clean_file, self.home.spool / name, self.work / name, key, subject, SOFTWARE)
+                accepted = quarantine.accepted(self.connection, name)
+                made = self.sandbox.run(clean_file, self.home.spool / name, self.work / name, key, subject, accepted)
             except SandboxFault as fault:
                 log.warning("an instance was quarantined: its de-identification ended with %s", fault)
                 made = CleanedFile(reason="not-cleaned")
@@ -120,6 +136,7 @@ class Packer:
         if not cleaned:
             with state.change(self.connection):
                 self.connection.execute("DELETE FROM package WHERE seq = ?", (seq,))
+                self.connection.execute("DELETE FROM content WHERE seq = ?", (seq,))
             return
         row = self.connection.execute("SELECT * FROM package WHERE seq = ?", (seq,)).fetchone()
         manifest = self._manifest(row, list(cleaned.values()))
@@ -161,7 +178,7 @@ class Packer:
             "seq": row["seq"],
             "made_at": row["made_at"],
             "study_number": row["study_number"],
-            "approval": self.settings["approval"],
+            "approval": self._approval(row["seq"]),
             "rules_sha256": RULES_SHA256,
             "series": [_series(uid, ordered) for uid in sorted({one.series_uid for one in made})],
             "objects": [

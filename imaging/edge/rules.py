@@ -5,7 +5,7 @@ dates 113106, retain patient characteristics 113108 (DI-01, DI-02). It holds at 
 
 | rule | what leaves |
 |---|---|
-| number | numbers only, in the VR's grammar |
+| number | numbers only, in the VR's grammar and below 1e9, of at most 16 characters; pointers to attributes that DICOM knows |
 | date, time, datetime, offset | as they are, in the VR's grammar |
 | uid | `2.25.` and HMAC-SHA-256 under the center's key (DI-05) |
 | class | a UID that DICOM itself registers |
@@ -15,7 +15,7 @@ dates 113106, retain patient characteristics 113108 (DI-01, DI-02). It holds at 
 | device | known product words and short version numbers |
 | age | completed years, 89 at most |
 | sex | M, F or O |
-| pixels | the pixel data, cut to its length; no comments inside compressed frames |
+| pixels | the pixel data, cut to its length; of compressed frames the listed segments and the coded samples |
 | sequence | its items, by these same rules |
 """
 
@@ -67,6 +67,15 @@ _TABLE = {
 }
 RULES: dict[str, str] = {keyword: rule for rule, keywords in _TABLE.items() for keyword in keywords.split()}
 
+_EMPTY_TEXT = """
+    StudyDate StudyTime PatientSex PatientBirthDate StudyID AccessionNumber ReferringPhysicianName SeriesNumber InstanceNumber
+    AcquisitionNumber Laterality PositionReferenceIndicator PatientOrientation Manufacturer KVP SliceThickness ScanOptions MRAcquisitionType
+    RepetitionTime EchoTime EchoTrainLength ContentDate ContentTime ContrastBolusAgent
+"""
+EMPTY = frozenset(
+    _EMPTY_TEXT.split()
+)  # PS3.3 type 2: may be empty, may not be missing; what had one of them and may not keep its value leaves it empty
+
 CT_MR_CLASSES = frozenset(
     {
         "1.2.840.10008.5.1.4.1.1.2",  # CT
@@ -85,7 +94,9 @@ KEPT_CLASSES = frozenset(
 
 RULES_SHA256 = digest(
     {
+        "v": 2,  # raised with what a rule means
         "rules": RULES,
+        "empty": sorted(EMPTY),
         "words": [list(row) for row in vocabulary.WORDS],
         "agents": [list(row) for row in vocabulary.AGENTS],
         "makers": [list(row) for row in vocabulary.MAKERS],

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 MEMORY_BYTES, OPEN_FILES, SECONDS = 6 * 2**30, 64, 300
+NICE = 10  # reading can wait for receiving, whose sender waits for an answer
 _PR_SET_PDEATHSIG = 1
 
 
@@ -87,6 +88,7 @@ def _serve(connection: "Connection[Any, Any]", parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(NICE)
     while True:
         try:
             function, arguments = connection.recv()

@@ -4,13 +4,24 @@ The order is the promise: write, fdatasync(file), rename, fsync(directory), and 
 half a file, and no name vanishes in a power cut.
 """
 
+import contextlib
 import errno
 import os
-from collections.abc import Iterable
+import secrets
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PART = ".part"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+LOOK_AGAIN_BYTES = 2**20  # written by one file before the disk's room is looked at again
+
+Piece = bytes | memoryview
+
+
+def new_name() -> str:
+    """A name nobody else has, and no part of what was received (NW-05); in the order of time, which a file's own time is too coarse for."""
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}.dcm"
 
 
 class SpoolFull(Exception):
@@ -21,6 +32,42 @@ class SpoolBroken(Exception):
     """The disk failed. What it holds since the last success cannot be trusted, so nothing is retried."""
 
 
+class DurableFile:
+    """A file under a temporary name until `keep` made it durable under its own; on any failure nothing is left under either."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.part = path, path.with_name(path.name + PART)
+        self._descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def write(self, piece: Piece) -> None:
+        """Append all of a piece."""
+        written = os.write(self._descriptor, piece)
+        while written < len(piece):
+            piece = memoryview(piece)[written:]
+            written = os.write(self._descriptor, piece)
+
+    def keep(self) -> Path:
+        """Sync, close, rename, sync the directory."""
+        try:
+            os.fdatasync(self._descriptor)
+        finally:
+            self._close()
+        self.part.rename(self.path)
+        sync_directory(self.path.parent)
+        return self.path
+
+    def drop(self) -> None:
+        """Remove it, under whichever name it is."""
+        self._close()
+        self.part.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 class Spool:
     """One directory of durable files, each under a name that the caller made; `reserve` is in bytes."""
 
@@ -29,14 +76,28 @@ class Spool:
         self.reserve = reserve
         self.healthy = True
 
-    def take(self, name: str, pieces: Iterable[bytes | memoryview], size: int) -> Path:
+    def begin(self, name: str) -> "Incoming":
+        """A file of a size not yet known, to be made durable under `name`; SpoolFull or SpoolBroken leave nothing behind."""
+        return Incoming(self, name)
+
+    def take(self, name: str, pieces: Iterable[Piece], size: int) -> Path:
         """Make `size` bytes durable under `name`; SpoolFull or SpoolBroken leave nothing behind."""
+        self.require(size)
+        return _filled(self.begin(name), pieces)
+
+    def require(self, size: int) -> None:
+        """SpoolFull when `size` bytes more would go into the reserve."""
+        with self.judging():
+            if free_bytes(self.directory) - size < self.reserve:
+                raise SpoolFull
+
+    @contextlib.contextmanager
+    def judging(self) -> Iterator[None]:
+        """What a fault of the disk means: no room now, or (from then on, until a restart) broken."""
         if not self.healthy:
             raise SpoolBroken
         try:
-            if free_bytes(self.directory) - size < self.reserve:
-                raise SpoolFull
-            return write_durably(self.directory / name, pieces)
+            yield
         except OSError as error:
             if error.errno in FULL:
                 raise SpoolFull from None
@@ -51,24 +112,49 @@ class Spool:
         return len(halves)
 
 
-def write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> Path:
+class Incoming:
+    """One file on its way into the spool. A fault at any step removes it and is SpoolFull or SpoolBroken."""
+
+    def __init__(self, spool: Spool, name: str) -> None:
+        self._spool, self._unlooked = spool, 0
+        spool.require(0)
+        with spool.judging():
+            self._file = DurableFile(spool.directory / name)
+
+    def write(self, piece: Piece) -> None:
+        """Append a piece; now and then see that the reserve is still free."""
+        self._unlooked += len(piece)
+        if self._unlooked >= LOOK_AGAIN_BYTES:
+            self._unlooked = 0
+            self._spool.require(len(piece))
+        with self._spool.judging():
+            self._file.write(piece)
+
+    def keep(self) -> Path:
+        """Make it durable, unless it went into the reserve; only after this may anybody be told that it is safe."""
+        self._spool.require(0)
+        with self._spool.judging():
+            return self._file.keep()
+
+    def drop(self) -> None:
+        """Remove it; a disk that cannot even do that has it swept at the next start."""
+        with contextlib.suppress(OSError):
+            self._file.drop()
+
+
+def write_durably(path: Path, pieces: Iterable[Piece]) -> Path:
     """Write under a temporary name, sync, rename, sync the directory; on any failure nothing is left under either name."""
-    part = path.with_name(path.name + PART)
+    return _filled(DurableFile(path), pieces)
+
+
+def _filled(file: DurableFile | Incoming, pieces: Iterable[Piece]) -> Path:
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            for piece in pieces:
-                _write_all(descriptor, memoryview(piece))
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
-        part.rename(path)
-        sync_directory(path.parent)
-    except OSError:
-        part.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        for piece in pieces:
+            file.write(piece)
+        return file.keep()
+    except BaseException:
+        file.drop()
         raise
-    return path
 
 
 def sync_directory(directory: Path) -> None:
@@ -84,8 +170,3 @@ def free_bytes(directory: Path) -> int:
     """Bytes that this process may still write on the directory's file system."""
     room = os.statvfs(directory)
     return room.f_bavail * room.f_frsize
-
-
-def _write_all(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

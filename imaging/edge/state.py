@@ -4,6 +4,8 @@ The listener never opens it. `object` has one row per instance; its unique index
 
 Object states: waiting → packing (chosen for a package) → packed (inside a sealed one) → archived, or quarantined.
 Package states: making → sealed → stored → archived | refused.
+`operation` is the operating list (see `operations`). `face` says who a received study is of, for the eyes of the hospital, until it is
+archived. `act` is the log of what people did here; nothing in it is ever changed or removed.
 """
 
 import sqlite3
@@ -44,8 +46,47 @@ CREATE TABLE IF NOT EXISTS object_id (
   main INTEGER NOT NULL, PRIMARY KEY (name, issuer, local_id)
 );
 CREATE INDEX IF NOT EXISTS object_id_local ON object_id (local_id);
+CREATE TABLE IF NOT EXISTS operation (
+  id INTEGER PRIMARY KEY,
+  token TEXT NOT NULL, local_id TEXT NOT NULL, surgery_date TEXT NOT NULL, name TEXT NOT NULL DEFAULT '',
+  sex TEXT NOT NULL CHECK (sex IN ('M', 'F', 'U')), age INTEGER CHECK (age BETWEEN 0 AND 120),
+  procedure TEXT NOT NULL DEFAULT '', diagnosis TEXT NOT NULL DEFAULT '',
+  state TEXT NOT NULL CHECK (state IN ('held', 'waiting', 'numbered', 'refused', 'dropped')),
+  reason TEXT NOT NULL DEFAULT '', number INTEGER, screening TEXT NOT NULL DEFAULT '',
+  by TEXT NOT NULL, at TEXT NOT NULL, decided_by TEXT, decided_at TEXT, sent_at TEXT, answered_at TEXT,
+  CHECK ((state = 'numbered') = (number IS NOT NULL)), CHECK ((state = 'refused') <= (reason <> '')),
+  CHECK ((decided_by IS NULL) = (decided_at IS NULL))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS operation_once ON operation (token) WHERE state <> 'dropped';
+CREATE INDEX IF NOT EXISTS operation_local ON operation (local_id);
+CREATE INDEX IF NOT EXISTS operation_day ON operation (surgery_date);
 CREATE TABLE IF NOT EXISTS resend (name TEXT PRIMARY KEY, object TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS discard (name TEXT PRIMARY KEY, rule TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS face (
+  study_uid TEXT NOT NULL, issuer TEXT NOT NULL, local_id TEXT NOT NULL,
+  person TEXT NOT NULL, study_date TEXT NOT NULL, description TEXT NOT NULL, PRIMARY KEY (study_uid, issuer, local_id)
+);
+CREATE TABLE IF NOT EXISTS act (
+  id INTEGER PRIMARY KEY, what TEXT NOT NULL, subject TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', why TEXT NOT NULL DEFAULT '',
+  by TEXT NOT NULL CHECK (by <> ''), at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS approval (
+  id INTEGER PRIMARY KEY, number TEXT NOT NULL, valid_from TEXT NOT NULL, valid_until TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL,
+  ended_at TEXT, ended_by TEXT, CHECK (valid_from <= valid_until), CHECK ((ended_at IS NULL) = (ended_by IS NULL))
+);
+CREATE TABLE IF NOT EXISTS content ( -- what a package is about, for the register of releases
+  seq INTEGER PRIMARY KEY, approval TEXT NOT NULL, images INTEGER NOT NULL, series INTEGER NOT NULL, modalities TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS pull ( -- a list to fetch from the PACS, and what became of each row (see `pull`)
+  id INTEGER PRIMARY KEY, local_id TEXT NOT NULL, since TEXT NOT NULL, until TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'nothing', 'failed')),
+  studies INTEGER NOT NULL DEFAULT 0, images INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+  by TEXT NOT NULL, at TEXT NOT NULL, ended_at TEXT, UNIQUE (local_id, since, until)
+);
+CREATE TABLE IF NOT EXISTS pulled (study_uid TEXT PRIMARY KEY, images INTEGER NOT NULL, at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS act_subject ON act (subject, what);
+CREATE TRIGGER IF NOT EXISTS act_kept BEFORE UPDATE ON act BEGIN SELECT RAISE(ABORT, 'what was done stays written'); END;
+CREATE TRIGGER IF NOT EXISTS act_stays BEFORE DELETE ON act BEGIN SELECT RAISE(ABORT, 'what was done stays written'); END;
 """
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
-from imaging.edge import envelope, match
+from imaging.edge import envelope, match, operations, quarantine
 from imaging.edge.exchange import Answer, Exchange
 from imaging.edge.home import SOFTWARE, Home
 from imaging.edge.spool import free_bytes
@@ -21,12 +21,13 @@ def status(home: Home, connection: sqlite3.Connection, *, at: datetime) -> dict[
         "spool": sum(1 for _ in home.spool.glob("*.dcm")),
         "unlinked": match.unlinked(connection),
         "objects": _counts(connection, "SELECT state, count(*) FROM object GROUP BY state"),
-        "quarantine": _counts(connection, "SELECT reason, count(*) FROM object WHERE state = 'quarantined' GROUP BY reason"),
+        "quarantine": quarantine.open_reasons(connection),
         "discarded": _counts(connection, "SELECT rule, count(*) FROM discard GROUP BY rule"),
         "resent": _one(connection, "SELECT count(*) FROM resend"),
         "outbox": _counts(connection, "SELECT state, count(*) FROM package WHERE state <> 'archived' GROUP BY state"),
         "refused": _counts(connection, "SELECT reason, count(*) FROM package WHERE state = 'refused' GROUP BY reason"),
         "archived": _one(connection, "SELECT count(*) FROM package WHERE state = 'archived'"),
+        "operations": operations.counts(connection),
         "free_bytes": free_bytes(home.spool),
         "reserve_bytes": settings["reserve_bytes"],
         "last_received": _last_received(home, connection),

@@ -7,13 +7,25 @@ understood is dropped. `CODES` are enumerated values of PS3.3, `DEVICES` the nam
 import re
 import unicodedata
 
+_LETTER = r"^(c\+ ?)?{0}(期| ?phase)?[ \d.]*(mm)?$|\+c? ?{0}\b"
+"""A phase as one letter: the whole name but for numbers ("A 5.0mm"), or behind the sign for contrast ("C+A")."""
 WORDS: tuple[tuple[str, str], ...] = (
-    ("late_arterial", r"late[ _-]*art|动脉晚期|晚动脉"),
-    ("arterial", r"\bart|arterial|(?<![a-z])ap(?![a-z])|hap\b|动脉|早期增强"),
-    ("portal_venous", r"portal|\bpvp?\b|venous|(?<![a-z])vp(?![a-z])|\bven\b|门静?脉|静脉"),
-    ("delayed", r"delay|\bdel\b|equilib|(?<![a-z])dp(?![a-z])|late[ _-]*(phase|ven)|延迟|平衡"),
+    ("late_arterial", r"late[ _-]*art|\blap\b|动脉期?晚期|晚期?动脉"),
+    ("arterial", r"\bart(?!ifact|efact)|arterial|(?<![a-z])[eh]?ap(?![a-z])|动脉|早期增强|" + _LETTER.format("a")),
+    (
+        "portal_venous",
+        r"portal|\bport ?ven|(?<![a-z])pvp?(?![a-z])|venous|(?<![a-z])vp(?![a-z])|\bven\b|门静?脉|静脉|" + _LETTER.format("v"),
+    ),
+    (
+        "delayed",
+        r"delay|\bdel\b|equilib|\beq\b|(?<![a-z])d[lp](?![a-z])|late[ _-]*(phase|ven)|延迟|延时|平衡|" + _LETTER.format("d"),
+    ),
     ("hepatobiliary", r"hepatobil|\bhbp?\b|\b(15|20) ?min|肝胆"),
-    ("unenhanced", r"non[ _-]*(con|enh)|without|unenhanced|plain|native|\bpre\b|\bnc\b|w/o|平扫|增强前"),
+    (
+        "unenhanced",
+        r"non[ _-]*(con|enh)|without|unenhanced|plain|native|\bpre(?![a-z])|\bpre[ _-]?con|\bnc\b|\bn(ec|cc)t\b|\bncp\b|w/o"
+        r"|(?<![a-z0-9])c-(?![a-z0-9])|平扫|增强(扫描)?前",
+    ),
     ("enhanced", r"\bc\+|\+c\b|contrast|enhanc|\bce\b|\bpost\b|\bgd\b|增强"),
     ("dynamic", r"dynamic|\bdyn|lava|vibe|thrive|动态"),
     ("t1", r"\bt1"),
@@ -26,6 +38,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("subtraction", r"\bsub|减影"),
     ("projection", r"\bmip|\bminip|最大密度"),
     ("reformatted", r"\bmpr|reformat|重建|重组"),
+    ("bolus_timing", r"monitoring|smart ?prep|bolus ?(track|tim)|test ?bolus|sure ?start|监测|小剂量"),
     ("localizer", r"\bscout|locali[sz]er|topogram|surview|定位"),
     ("axial", r"\bax|\btra(?:ns)?\b|transv|横断|轴位"),
     ("coronal", r"\bcor|冠状"),
@@ -77,6 +90,8 @@ _DEVICE_WORDS_TEXT = """
     GLORY EPOCH DUAL SCENARIA VIEW SUPRIA ECHELON OVAL SMART GEMINI BIOGRAPH MCT HORIZON SYNGO HELIOS STANDARD SOFT BONE BONEPLUS LUNG
     DETAIL CHEST QXI RT16 RT UB YA YB YC YD SYSTEM
 """
+_ESCAPE = re.compile(rb"\x1b[$()\-][$()]?[0-9A-Z]")
+"""A change of character set inside a text (ISO 2022, PS3.5 6.1.2.5); what stands between is told apart without it."""
 _DEVICE_WORDS = frozenset(_DEVICE_WORDS_TEXT.split())
 _DEVICE_TOKEN = re.compile(r"V?[A-Z]{0,2}[0-9]{1,3}[A-Z]{0,2}([./-][0-9]{1,3}[A-Z]{0,2}){0,3}|[A-Z]")
 
@@ -85,7 +100,7 @@ def plain(raw: bytes | str) -> list[str]:
     """Every way to read the bytes of a text (hospitals label GBK as Latin-1), folded: half-width, lower case."""
     if isinstance(raw, str):
         return [_folded(raw)]
-    texts = []
+    raw, texts = _ESCAPE.sub(b"", raw), []
     for encoding in ("utf-8", "gb18030"):
         try:
             texts.append(_folded(raw.decode(encoding)))

@@ -88,6 +88,9 @@ class Platform:
     refused: list[str] = field(default_factory=list)
     says: str = "archived"
     lies: bool = False
+    turns_away: int = 0
+    """This HTTP status is the answer to the first package that comes, whenever it comes; 0: all are taken."""
+    turned_away: str = ""
     server: ThreadingHTTPServer | None = None
     port: int = 0
 
@@ -132,11 +135,19 @@ class Platform:
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
         key = self.gateways[headers["Prime-Gateway"]]
-        envelope.verify_request(headers, method, path, hashlib.sha256(body).hexdigest(), key, clock.now())
+        part = method == "GET" and not path.endswith("/receipt")
+        envelope.verify_request(
+            headers, method, path, headers["Prime-Digest"] if part else hashlib.sha256(body).hexdigest(), key, clock.now()
+        )
+        if part:
+            return 200, {"received": 0}
         if path == envelope.HEARTBEAT_PATH:
             self.heartbeats.append(json.loads(body))
             return 200, {}
         identity = path.split("/")[4]
+        if self.turns_away and (self.turned_away or identity) == identity:
+            self.turned_away = identity
+            return self.turns_away, {}
         if method == "PUT":
             self.inbox[identity] = self.directory / identity
             self.inbox[identity].write_bytes(body)

@@ -88,6 +88,22 @@ def test_peers_links_and_status_work_without_a_running_edge(tmp_path: Path, desc
     assert json.loads(edge(tmp_path, "link", "list", "--json").stdout) == []
 
 
+def test_operating_list_is_taken_in_once_and_prints_no_name(tmp_path: Path, described: Path) -> None:
+    """EN-01: the list that a timer drops into a folder; again it adds none, a file without headings is one sentence."""
+    edge(tmp_path, "init", "--center", "01", "--platform", str(described))
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "住院号,手术日期,姓名,性别,年龄\n0012345,2026-03-02,张三,男,58\n0012346,2026-03-03,李四,女,\n,2026-03-03,王五,女,60\n", "utf-8"
+    )
+    said = edge(tmp_path, "list", str(file), "--json")
+    assert json.loads(said.stdout) == {"new": 2, "faulty": 1}, said.stderr
+    assert json.loads(edge(tmp_path, "list", str(file), "--json").stdout) == {"known": 2, "faulty": 1}
+    assert json.loads(edge(tmp_path, "status", "--json").stdout)["operations"]["waiting"] == 2
+    assert not any(name in said.stdout + said.stderr for name in ("张三", "0012345"))
+    file.write_text("0012345,2026-03-02\n", "utf-8")
+    assert edge(tmp_path, "list", str(file)).returncode == 2
+
+
 def test_heartbeat_says_whether_the_platform_answers(tmp_path: Path, platform: Platform, described: Path) -> None:
     edge(tmp_path, "init", "--center", "01", "--platform", str(described))
     gateway = json.loads((tmp_path / "var/edge/01/gateway.json").read_bytes())
@@ -122,6 +138,20 @@ def test_key_open_to_others_is_refused(tmp_path: Path) -> None:
         keys.read_key(tmp_path / "b.key")
     with pytest.raises(FileExistsError):
         keys.write_key(tmp_path / "a.key", b"other")
+
+
+def test_links_come_from_a_file_after_a_dry_run(tmp_path: Path, described: Path) -> None:
+    edge(tmp_path, "init", "--center", "01", "--platform", str(described))
+    table = tmp_path / "links.csv"
+    table.write_text(f"研究编号,住院号,姓名\n{NUMBER},0012345678,张三\n02-0007-50,2,\n", encoding="gb18030")
+    tried = edge(tmp_path, "link", "file", str(table), "--dry-run", "--json")
+    assert (tried.returncode, json.loads(tried.stdout)["new"]) == (1, 1)
+    assert json.loads(edge(tmp_path, "link", "list", "--json").stdout) == []
+    said = edge(tmp_path, "link", "file", str(table))
+    assert (said.returncode, "new 1, known 0, faulty 1" in said.stdout) == (1, True)
+    [row] = json.loads(edge(tmp_path, "link", "list", "--json").stdout)
+    assert (row["study_number"], row["local_id"], row["name"]) == (NUMBER, "0012345678", "张三")
+    assert edge(tmp_path, "link", "file", str(tmp_path / "nothing")).returncode == 2
 
 
 def deidentify(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -93,6 +93,23 @@ def test_nothing_is_purged_before_a_believed_archived(edge_home: Home, platform:
     until(lambda: archived(edge_home) == 1, "archived")
 
 
+@pytest.mark.parametrize("status", [400, 409, 413, 500])
+def test_package_that_is_turned_away_does_not_hold_up_the_next(edge_home: Home, platform: Platform, start_edge: Start, status: int) -> None:
+    """An answer about one package is no reason to keep the others in the hospital; it is tried again, and loses nothing."""
+    platform.turns_away = status
+    edge = start_edge(edge_home)
+    send(edge.port, [ct(1, study="1.7", series="1.7.1")])
+    until(lambda: platform.turned_away, "the first package was turned away")
+    send(edge.port, [ct(2, study="1.8", series="1.8.1")])
+    until(
+        lambda: rows(edge_home, "SELECT seq, state FROM package ORDER BY seq") == [(1, "sealed"), (2, "archived")],
+        "the second passed the first",
+    )
+    assert json.loads(edge.get("/status"))["faults"] == {"forward": f"http-{status}"}
+    platform.turns_away = 0
+    until(lambda: archived(edge_home) == 2, "taken at last")
+
+
 def test_refused_package_stays_and_says_why(edge_home: Home, platform: Platform, start_edge: Start) -> None:
     platform.says = "refused"
     edge = start_edge(edge_home)
@@ -215,6 +232,7 @@ def test_folder_is_imported_by_the_same_door_and_a_second_time_is_a_resend(
     command = [sys.executable, "-m", "imaging.edge", "import", str(tmp_path / "disc"), "--dir", str(edge_home.directory), "--json"]
     for _ in range(2):
         said = subprocess.run(command, check=True, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
-        assert json.loads(said.stdout) == {"taken": 3, "skipped": 1}
+        answer = json.loads(said.stdout)
+        assert (answer["taken"], answer["passed"], answer["refused"]) == (3, 1, 0)
     until(lambda: archived(edge_home) == 3 and rows(edge_home, "SELECT count(*) FROM resend") == [(3,)], "imported once")
     assert {pixel_hash(dcmread(path)) for path in platform.objects()} == {pixel_hash(ct(number)) for number in range(3)}

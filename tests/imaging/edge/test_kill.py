@@ -1,6 +1,6 @@
 """kill -9 at any moment: whatever was answered 0x0000 arrives exactly once, with the same samples (NW-08).
 
-`PRIME_SOAK_SCHEDULES` and `PRIME_SOAK_INSTANCES` make it a soak: 200 × 500 instead of 10 × 50.
+`make test` runs a few schedules, `make soak` SOAK more with PRIME_SOAK_INSTANCES (500) images each.
 """
 
 import os
@@ -20,8 +20,8 @@ from tests.imaging.edge import sender
 from tests.imaging.edge.parts import EdgeProcess, Platform, pixel_hash, rows, until
 
 Start = Callable[..., EdgeProcess]
-SCHEDULES = int(os.environ.get("PRIME_SOAK_SCHEDULES", "10"))
-INSTANCES = int(os.environ.get("PRIME_SOAK_INSTANCES", "50"))
+SHORT, SOAK = 6, 200
+INSTANCES, SOAK_INSTANCES = 50, int(os.environ.get("PRIME_SOAK_INSTANCES", "500"))
 
 
 def check_exactly_once(home: Home, platform: Platform, count: int, acknowledged: Path) -> None:
@@ -42,20 +42,26 @@ def check_exactly_once(home: Home, platform: Platform, count: int, acknowledged:
     assert numbers == list(range(1, len(numbers) + 1)), "a package number is missing"
 
 
-@pytest.mark.parametrize("seed", range(SCHEDULES))
-def test_kill_at_random_moments_loses_and_doubles_nothing(
-    edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path, seed: int
+@pytest.mark.parametrize(
+    ("seed", "count"),
+    [
+        *((seed, INSTANCES) for seed in range(SHORT)),
+        *(pytest.param(SHORT + seed, SOAK_INSTANCES, marks=pytest.mark.soak) for seed in range(SOAK)),
+    ],
+)
+def test_kill_at_random_moments_loses_and_doubles_nothing(  # noqa: PLR0917 - fixtures and parameters
+    edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path, seed: int, count: int
 ) -> None:
     chance = random.Random(seed)
     edge = start_edge(edge_home)
-    pacs = sender.start(edge_home.directory / "running.json", INSTANCES, tmp_path / "acknowledged")
+    pacs = sender.start(edge_home.directory / "running.json", count, tmp_path / "acknowledged")
     until((tmp_path / "acknowledged").exists, "the sender sends")
     for _ in range(2):
         time.sleep(chance.uniform(0.05, 1.0))
         edge.kill()
         edge.start()
-    assert pacs.wait(timeout=60 + INSTANCES) == 0
-    check_exactly_once(edge_home, platform, INSTANCES, tmp_path / "acknowledged")
+    assert pacs.wait(timeout=60 + count) == 0
+    check_exactly_once(edge_home, platform, count, tmp_path / "acknowledged")
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

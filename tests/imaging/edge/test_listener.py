@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import socket
-import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,31 +15,13 @@ from pynetdicom import AE
 from imaging.edge import history, peers
 from imaging.edge.history import History
 from imaging.edge.home import Home
-from imaging.edge.listener import Listener
-from imaging.edge.spool import Spool
+from imaging.edge.spool import Spool, new_name
+from tests.imaging.edge import wire
 from tests.imaging.edge.parts import EdgeProcess, ct, saved, send, until
+from tests.imaging.edge.running import Running
 
 Start = Callable[..., EdgeProcess]
 needs_dcmtk = pytest.mark.skipif(shutil.which("storescu") is None, reason="dcmtk is not installed")
-
-
-class Running:
-    def __init__(self, directory: Path, *, reserve: int = 0) -> None:
-        self.directory = directory
-        (directory / "spool").mkdir(exist_ok=True)
-        for title in ("STORESCU", "ECHOSCU"):
-            peers.add(directory / "peers.json", ae_title=title, addresses=[])
-        self.spool = Spool(directory / "spool", reserve=reserve)
-        self.listener = Listener(
-            ae_title="PRIME", spool=self.spool, peers_file=directory / "peers.json", history=History(directory / "associations.jsonl")
-        )
-        self.port = self.listener.start("127.0.0.1", 0)
-
-    def files(self) -> list[Path]:
-        return sorted((self.directory / "spool").iterdir())
-
-    def history(self) -> list[dict[str, object]]:
-        return history.tail(self.directory / "associations.jsonl", 100)
 
 
 @pytest.fixture
@@ -129,47 +109,13 @@ def test_wellformed_instance_uid_sent_the_same_raw_way_is_stored(running: Runnin
 
 
 def raw_store(port: int, uid: str) -> int:
-    """A C-STORE written byte by byte (PS3.7, PS3.8), because libraries refuse to send a malformed UID; the status."""
-    sop_class, syntax = b"1.2.840.10008.5.1.4.1.1.2", b"1.2.840.10008.1.2"
-
-    def item(kind: int, data: bytes) -> bytes:
-        return struct.pack(">BBH", kind, 0, len(data)) + data
-
-    def element(number: int, data: bytes, group: int = 0) -> bytes:
-        data += b"\0" * (len(data) % 2)
-        return struct.pack("<HHI", group, number, len(data)) + data
-
-    context = item(0x20, b"\1\0\0\0" + item(0x30, sop_class) + item(0x40, syntax))
-    user = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4.5"))
-    body = (
-        struct.pack(">HH", 1, 0)
-        + b"PRIME".ljust(16)
-        + b"STORESCU".ljust(16)
-        + bytes(32)
-        + item(0x10, b"1.2.840.10008.3.1.1.1")
-        + context
-        + user
-    )
-    command = element(2, sop_class) + element(0x100, b"\1\0") + element(0x110, b"\1\0") + element(0x700, b"\0\0") + element(0x800, b"\0\0")
-    command += element(0x1000, uid.encode())
-    command = element(0, struct.pack("<I", len(command))) + command
-
-    def pdata(control: int, data: bytes) -> bytes:
-        value = struct.pack(">IBB", len(data) + 2, 1, control) + data
-        return struct.pack(">BBI", 4, 0, len(value)) + value
-
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as link, link.makefile("rb") as answers:
-        link.sendall(struct.pack(">BBI", 1, 0, len(body)) + body)
-        kind, _, length = struct.unpack(">BBI", answers.read(6))
-        answers.read(length)
-        assert kind == 2, "the association was not accepted"
-        link.sendall(pdata(3, command) + pdata(2, element(0x20, b"PATIENT ", 0x10)))
-        kind, _, length = struct.unpack(">BBI", answers.read(6))
-        answer = answers.read(length)
-        link.sendall(struct.pack(">BBII", 5, 0, 4, 0))  # A-RELEASE-RQ
-        assert answers.read(10)[:1] == b"\6"
-        at = answer.index(struct.pack("<HHI", 0, 0x900, 2)) + 8
-        return int(struct.unpack("<H", answer[at : at + 2])[0])
+    """The status of a C-STORE whose instance UID libraries would refuse to send."""
+    with wire.associated(port) as (link, answers):
+        link.sendall(wire.pdata(3, wire.command(1, instance=uid)) + wire.pdata(2, wire.element(0x20, b"PATIENT ", 0x10)))
+        status = wire.status(wire.pdu(answers)[1])
+        link.sendall(wire.RELEASE)
+        assert wire.pdu(answers)[0] == 6
+        return status
 
 
 @pytest.mark.parametrize(("syntax", "accepted"), [
@@ -283,3 +229,10 @@ def test_start_sweeps_what_a_crash_left_half_written(tmp_path: Path) -> None:
     (tmp_path / "b.dcm").write_bytes(b"whole")
     assert Spool(tmp_path, reserve=0).sweep() == 1
     assert [path.name for path in tmp_path.iterdir()] == ["b.dcm"]
+
+
+def test_names_in_the_spool_are_in_the_order_of_time() -> None:
+    """Two files within one tick of the file system's clock: the first that came stays the first version."""
+    names = [new_name() for _ in range(1000)]
+    assert names == sorted(names)
+    assert len(set(names)) == 1000
