@@ -14,7 +14,7 @@ from django.db.models import F
 
 from accounts import audit
 from accounts.models import User
-from imaging import archive, geometry, parsing, slices
+from imaging import archive, clock, geometry, parsing, slices
 from imaging.geometry import Geometry, Slice
 from imaging.models import ImagingStudy, Instance, Series
 from imaging.phase import Evidence, propose
@@ -93,7 +93,10 @@ def _columns(judged: Geometry, instances: Sequence[Instance]) -> dict[str, Any]:
             "tilt": judged.tilt,
             "gaps": [asdict(gap) for gap in judged.gaps],
             "duplicates": judged.duplicates,
-            "acquisitions": judged.acquisitions,
+            "conflicting": judged.conflicting,
+            "off": judged.off,
+            "groups": list(judged.groups),
+            "parts": [asdict(part) for part in judged.parts],
             "first_number": min(numbers, default=None),
             "last_number": max(numbers, default=None),
         },
@@ -112,24 +115,16 @@ def _propose_all(study: ImagingStudy) -> None:
 
 def _evidence(series: Series, members: Sequence[Series]) -> Evidence:
     facts = series.facts
-    others = [_seconds(one.facts.get("AcquisitionTime", "")) for one in members if one.pk != series.pk and _has_agent(one)]
+    others = [clock.seconds(one.facts.get("AcquisitionTime", "")) for one in members if one.pk != series.pk and _has_agent(one)]
     return Evidence(
         modality=series.modality,
         words=f"{facts.get('SeriesDescription', '')} {facts.get('ProtocolName', '')}",
         contrast_agent=_has_agent(series),
-        contrast_start=_seconds(facts.get("ContrastBolusStartTime", "")),
-        acquired=_seconds(facts.get("AcquisitionTime", "")),
+        contrast_start=clock.seconds(facts.get("ContrastBolusStartTime", "")),
+        acquired=clock.seconds(facts.get("AcquisitionTime", "")),
         other_contrast=tuple(time for time in others if time is not None),
     )
 
 
 def _has_agent(series: Series) -> bool:
     return series.facts.get("ContrastBolusAgent", "") not in ("", "oral")
-
-
-def _seconds(text: str) -> float | None:
-    """A DICOM TM value (HHMMSS.FFFFFF) as seconds after midnight; None where it is empty or no time."""
-    digits, _, fraction = text.partition(".")
-    if len(digits) != 6 or not digits.isdigit():
-        return None
-    return int(digits[:2]) * 3600.0 + int(digits[2:4]) * 60 + int(digits[4:]) + float(f"0.{fraction or '0'}")

@@ -10,6 +10,9 @@ import pydicom
 from PIL import Image
 from pydicom.pixels import apply_modality_lut, pixel_array
 
+from imaging.windows import CT_OFFSET as OFFSET
+from imaging.windows import WHOLE
+
 MOST_PIXELS = 4096 * 4096
 LARGEST_SIDE = 512
 
@@ -33,8 +36,11 @@ class NotDrawable(Exception):
     """The pixels cannot be decoded; the argument is a code."""
 
 
-def draw(path: Path, frame: int, out: Path) -> dict[str, Any]:
-    """Draw one frame of the file through each window of its modality into `out`-<window>.png; return the windows and their files."""
+def draw(path: Path, frame: int, out: Path, *, whole: bool = False) -> dict[str, Any]:
+    """Draw one frame of the file through each window of its modality into `out`-<window>.png; return the windows and their files.
+
+    `whole` keeps the values instead: one file of 16-bit grey levels, CT with `OFFSET` added, MR from its darkest value on.
+    """
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
         if int(dataset.Rows) * int(dataset.Columns) > MOST_PIXELS or int(dataset.get("SamplesPerPixel", 1)) != 1:
@@ -46,6 +52,8 @@ def draw(path: Path, frame: int, out: Path) -> dict[str, Any]:
         raise NotDrawable("pixel_data") from None
     windows = CT_WINDOWS if dataset.Modality == "CT" else (percentile_window(values),)
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
+    if whole:
+        return {"windows": [_whole(values, aspect, out, window=windows[0], is_ct=dataset.Modality == "CT")]}
     drawn = []
     for window in windows:
         grey = through(values, window)
@@ -84,11 +92,25 @@ def _aspect(dataset: pydicom.Dataset) -> float:
     return float(spacing[0]) / float(spacing[1]) if spacing and float(spacing[1]) > 0 else 1.0
 
 
-def _save(grey: npt.NDArray[np.uint8], aspect: float, file: Path) -> None:
+def _whole(values: Floats, aspect: float, out: Path, *, window: Window, is_ct: bool) -> dict[str, Any]:
+    shift = OFFSET if is_ct else -float(values.min())
+    file = out.with_name(f"{out.name}-{WHOLE}.png")
+    _save(np.clip(np.rint(values + shift), 0, 65_535).astype(np.uint16), aspect, file)
+    return {"name": WHOLE, "center": window.center + (0 if is_ct else shift), "width": window.width, "file": str(file)}
+
+
+def _save(grey: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], aspect: float, file: Path) -> None:
     image = Image.fromarray(grey)
     width, height = image.width, max(1, round(image.height * min(max(aspect, 0.1), 10)))
     shrink = min(1.0, LARGEST_SIDE / max(width, height))
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     if size != image.size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
+        image = _resized(image, size)
     image.save(file, format="PNG", optimize=False)
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.mode == "L":
+        return image.resize(size, Image.Resampling.BILINEAR)
+    smooth = np.asarray(image.convert("F").resize(size, Image.Resampling.BILINEAR))
+    return Image.fromarray(np.clip(np.rint(smooth), 0, 65_535).astype(np.uint16))

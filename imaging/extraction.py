@@ -55,15 +55,15 @@ class Begun:
 
 
 def due() -> QuerySet[Roi]:
-    """The outlines in force on a series whose phase a person confirmed, not measured yet and not given up."""
+    """The outlines in force or for comparison on a series whose phase a person confirmed, not measured yet and not given up."""
     this = {"roi": OuterRef("pk"), "profile_sha256": profile().sha256, "revision": OuterRef("series__revision")}
     return Roi.objects.filter(
         ~Exists(FeatureSet.objects.filter(**this)),
         ~Exists(Extraction.objects.filter(**this, state=Extraction.State.FAILED)),
-        state=Roi.State.ALIGNED,
+        state__in=[Roi.State.ALIGNED, Roi.State.COMPARED],
         checked_revision=F("series__revision"),
         series__phase__in=INPUTS,
-    ).order_by("uploaded_at", "pk")
+    ).order_by("session", "uploaded_at", "pk")  # those that count come first
 
 
 def sweep(most: int | None = None) -> int:

@@ -9,22 +9,24 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import scope
 from accounts.models import Heartbeat
-from accounts.transitions import advance
-from imaging import gateways, inbox, receipts
-from imaging.edge.package import MAX_PACKAGE_BYTES, PackageRefused, read_id
-from imaging.models import Gateway, Package
+from accounts.transitions import NotAllowedNow
+from imaging import gateways, inbox, operating_rows, receiving
+from imaging.edge import envelope
+from imaging.edge.package import MAX_PACKAGE_BYTES
 
-MOST_HEARTBEAT_BYTES = 16_384
+MOST_HEARTBEAT_BYTES, MOST_ROWS_BYTES = 16_384, 65_536
 _CODE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _NOTHING = hashlib.sha256(b"").hexdigest()
 View = Callable[..., HttpResponse]
@@ -43,7 +45,7 @@ def _answering(view: View) -> View:
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             response = view(request, *args, **kwargs)
-        except (Answer, gateways.Stranger) as error:
+        except (Answer, gateways.Stranger, receiving.NotTaken) as error:
             response = JsonResponse({"detail": [str(error)]}, status=error.status)
         response["Cache-Control"] = "no-store"
         return response
@@ -52,20 +54,27 @@ def _answering(view: View) -> View:
 
 
 @_answering
-@require_http_methods(["PUT"])
+@require_http_methods(["GET", "PUT"])
 def package(request: HttpRequest, digest: str) -> HttpResponse:
-    """Take one package: durable in the inbox and in its row before the signed receipt `stored` is given. Safe to repeat."""
+    """Take one package, or the rest of one; the signature is checked before the body is read. Safe to repeat.
+
+    Asked for by GET, it says how many bytes of the package that the gateway signed for are here.
+
+    The whole one is answered with the signed receipt (201), a part of it with the number of bytes that are here (202). A part that
+    does not continue them is answered 409 with that number.
+    """
     gateway = gateways.claimed(request)
-    part, sha256 = _receive(request)
+    sha256 = gateways.prove_package(request, gateway, _id(digest), timezone.now())
+    part = inbox.coming(gateway.pk, digest, _id(sha256))
+    if request.method == "GET":
+        return JsonResponse({"received": inbox.received(part)})
+    if not _gathered(request, part, sha256):
+        return JsonResponse({"received": inbox.received(part)}, status=HTTPStatus.ACCEPTED)
     try:
-        gateways.prove(request, gateway, sha256, timezone.now())
-        known = _own(gateway, digest, part)
-        if known.state == Package.State.RECEIVED or _lost(known):
-            known = _store(known, inbox.keep(part, digest))
-        body = receipts.latest(known)
-    finally:
+        return JsonResponse(receiving.take(gateway=gateway, digest=digest, part=part), status=HTTPStatus.CREATED)
+    except receiving.NotTaken:
         part.unlink(missing_ok=True)
-    return JsonResponse(body, status=HTTPStatus.CREATED)
+        raise
 
 
 @_answering
@@ -73,11 +82,13 @@ def package(request: HttpRequest, digest: str) -> HttpResponse:
 def receipt(request: HttpRequest, digest: str) -> HttpResponse:
     """The last receipt for one package."""
     gateway = gateways.claimed(request)
-    gateways.prove(request, gateway, _NOTHING, timezone.now())
-    own = Package.objects.filter(digest=digest, gateway=gateway).first()
-    body = receipts.latest(own) if own and not _lost(own) else None  # after 404 the edge sends the package again
+    if envelope.CARRIED_HEADER in request.headers:
+        gateways.noted(request.headers, gateway, digest)
+    else:
+        gateways.prove(request, gateway, _NOTHING, timezone.now())
+    body = receiving.last_receipt(gateway=gateway, digest=digest)
     if body is None:
-        raise Answer(HTTPStatus.NOT_FOUND, "This gateway has sent no such package.")
+        raise Answer(HTTPStatus.NOT_FOUND, "This gateway has sent no such package.")  # the edge sends it again
     return JsonResponse(body)
 
 
@@ -88,56 +99,70 @@ def heartbeat(request: HttpRequest) -> HttpResponse:
     gateway = gateways.claimed(request)
     body = request.read(MOST_HEARTBEAT_BYTES + 1)
     gateways.prove(request, gateway, hashlib.sha256(body).hexdigest(), timezone.now())
-    Heartbeat.objects.update_or_create(
-        name=f"edge:{gateway.center.code}", defaults={"at": timezone.now(), "detail": {"gateway": gateway.code, **_counts(body)}}
-    )
+    with scope.at_center(gateway.center_id):
+        Heartbeat.objects.update_or_create(
+            name=f"edge:{gateway.center.code}", defaults={"at": timezone.now(), "detail": {"gateway": gateway.code, **_counts(body)}}
+        )
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def _receive(request: HttpRequest) -> tuple[Any, str]:
+@_answering
+@require_POST
+def screenings(request: HttpRequest) -> HttpResponse:
+    """Rows of the operating list, answered with their screening numbers. Safe to repeat."""
+    gateway = gateways.claimed(request)
+    body = request.read(MOST_ROWS_BYTES + 1)
+    gateways.prove(request, gateway, hashlib.sha256(body).hexdigest(), timezone.now())
+    try:
+        rows = operating_rows.read(json.loads(body) if len(body) <= MOST_ROWS_BYTES else None)
+    except operating_rows.NoRows as error:
+        raise Answer(HTTPStatus.BAD_REQUEST, str(error)) from None
+    except (ValueError, RecursionError):
+        raise Answer(HTTPStatus.BAD_REQUEST, "The rows are no JSON.") from None
+    try:
+        with scope.at_center(gateway.center_id), scope.with_study(gateway.center.study_id):
+            answered = operating_rows.take(gateway=gateway, rows=rows)
+    except NotAllowedNow as error:
+        raise Answer(HTTPStatus.CONFLICT, str(error)) from None
+    return JsonResponse({"rows": [each.as_json() for each in answered]})
+
+
+def _id(text: str) -> str:
+    if not envelope.is_package_id(text):
+        raise Answer(HTTPStatus.NOT_FOUND, "A package's id is the SHA-256 of its manifest.")
+    return text
+
+
+def _gathered(request: HttpRequest, part: Path, sha256: str) -> bool:
+    """Add the body to what came of the package before; whether it is whole."""
+    start, length, total = _range(request)
+    if total > MAX_PACKAGE_BYTES:
+        raise Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The package is larger than 16 GiB; make smaller packages.")
+    try:
+        return inbox.gather(part, request, start=start, length=length, total=total, sha256=sha256)
+    except inbox.NoRoom:
+        raise Answer(HTTPStatus.INSUFFICIENT_STORAGE, "The platform's disk is nearly full; the package stays with you.") from None
+    except inbox.CutShort:
+        raise Answer(HTTPStatus.BAD_REQUEST, "The package ended before its announced length; continue it.") from None
+    except inbox.OutOfStep as step:
+        raise Answer(HTTPStatus.CONFLICT, f"{step.received} bytes are here; continue after them.") from None
+    except inbox.Altered:
+        raise Answer(HTTPStatus.UNAUTHORIZED, "The package's bytes are not those that were signed.") from None
+
+
+def _range(request: HttpRequest) -> tuple[int, int, int]:
+    """Where the body begins in its package, its length, and the package's size."""
     try:
         length = int(request.headers.get("Content-Length", ""))
     except ValueError:
         raise Answer(HTTPStatus.LENGTH_REQUIRED, "Send the package with its Content-Length.") from None
-    if length > MAX_PACKAGE_BYTES:
-        raise Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The package is larger than 16 GiB; make smaller packages.")
-    try:
-        return inbox.receive(request, length)
-    except inbox.NoRoom:
-        raise Answer(HTTPStatus.INSUFFICIENT_STORAGE, "The platform's disk is nearly full; the package stays with you.") from None
-    except inbox.CutShort:
-        raise Answer(HTTPStatus.BAD_REQUEST, "The package ended before its announced length; send it again.") from None
-
-
-def _own(gateway: Gateway, digest: str, part: Any) -> Package:
-    """The row of this package, made when new. Raises Answer for bytes that are no such package or belong to another gateway."""
-    try:
-        with part.open("rb") as file:
-            claimed = read_id(file)
-    except PackageRefused as refused:
-        raise Answer(HTTPStatus.BAD_REQUEST, str(refused)) from None
-    if claimed != digest:
-        raise Answer(HTTPStatus.BAD_REQUEST, "The package's id is not the one in the address.")
-    known, _ = Package.objects.get_or_create(digest=digest, defaults={"gateway": gateway})
-    if known.gateway_id != gateway.pk:
-        raise Answer(HTTPStatus.NOT_FOUND, "This gateway has sent no such package.")
-    return known
-
-
-def _lost(package: Package) -> bool:
-    return package.state == Package.State.STORED and not inbox.locate(package.digest).exists()
-
-
-@transaction.atomic
-def _store(received: Package, size: int) -> Package:
-    locked = Package.objects.select_for_update().get(pk=received.pk)
-    if locked.state != Package.State.RECEIVED:  # it came twice at once and the other was first, or its ciphertext is back
-        return locked
-    stored = advance(locked, Package.State.STORED, field="state")
-    stored.size = size
-    stored.save(update_fields=["state", "size"])
-    receipts.issue(stored)
-    return stored
+    text = request.headers.get("Content-Range")
+    if text is None:
+        return 0, length, length
+    found = _RANGE.fullmatch(text)
+    if found is None or int(found[2]) - int(found[1]) + 1 != length:
+        raise Answer(HTTPStatus.BAD_REQUEST, "Content-Range and Content-Length do not fit together.")
+    return int(found[1]), length, int(found[3])
 
 
 def _counts(body: bytes) -> dict[str, Any]:

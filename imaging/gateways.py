@@ -1,6 +1,7 @@
 """Which gateways may hand in packages: registered and revoked by an operator, recognised by their signature."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, scope
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
 from imaging.edge import envelope, keys
@@ -73,9 +74,14 @@ def public_key(code: str) -> bytes | None:
 
 
 def claimed(request: HttpRequest) -> Gateway:
-    """The active gateway that a request says it comes from, before its body was read. Raises Stranger."""
-    code = request.headers.get(envelope.GATEWAY_HEADER, "")
-    gateway = Gateway.objects.select_related("center").filter(code=code, revoked_at=None).first()
+    """The active gateway that a request says it comes from, before its body was read; its row and no other. Raises Stranger."""
+    return active(request.headers.get(envelope.GATEWAY_HEADER, ""))
+
+
+def active(code: str) -> Gateway:
+    """The gateway of this code that may call now; its row and no other. Raises Stranger."""
+    with scope.of_gateway(code):
+        gateway = Gateway.objects.filter(code=code, revoked_at=None).first()
     if gateway is None:
         raise Stranger("This gateway is not known here or was revoked. Ask the platform's operator to run `manage.py gateway add`.")
     return gateway
@@ -85,6 +91,23 @@ def prove(request: HttpRequest, gateway: Gateway, body_sha256: str, now: datetim
     """Raise Stranger unless the request was signed by the gateway, for this body, within the last minutes."""
     try:
         envelope.verify_request(request.headers, request.method or "", request.path, body_sha256, keys.from_text(gateway.public_key), now)
+    except envelope.EnvelopeRefused as refused:
+        raise Stranger(str(refused)) from None
+
+
+def prove_package(request: HttpRequest, gateway: Gateway, digest: str, now: datetime) -> str:
+    """The SHA-256 that a package's bytes must have, signed by its gateway: for this request, or by the note it is carried with."""
+    if envelope.CARRIED_HEADER in request.headers:
+        return noted(request.headers, gateway, digest)
+    sha256 = request.headers.get(envelope.DIGEST_HEADER, "")
+    prove(request, gateway, sha256, now)
+    return sha256
+
+
+def noted(note: Mapping[str, str], gateway: Gateway, digest: str) -> str:
+    """The SHA-256 that a carried package's bytes must have. Raises Stranger for a note that the gateway did not sign."""
+    try:
+        return envelope.verify_note(note, digest, keys.from_text(gateway.public_key))
     except envelope.EnvelopeRefused as refused:
         raise Stranger(str(refused)) from None
 

@@ -4,13 +4,15 @@ Millimetres in the patient coordinate system of DICOM PS3.3 C.7.6.2: x to the le
 slices is taken from their positions along the common normal, never from Instance Number or from the order of arrival.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+
+from imaging.separation import Part, Place, separate
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,8 +31,10 @@ class Verdict(StrEnum):
     LOCALIZER = "localizer"
     NO_GEOMETRY = "no_geometry"
     MIXED_ORIENTATION = "mixed_orientation"
+    MIXED_REFERENCE = "mixed_reference"
     MIXED_SPACING = "mixed_spacing"
     SEVERAL_ACQUISITIONS = "several_acquisitions"
+    CONFLICTING_POSITIONS = "conflicting_positions"
     DUPLICATE_POSITIONS = "duplicate_positions"
     TOO_FEW = "too_few"
     TILTED = "tilted"
@@ -41,7 +45,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Slice:
-    """Header values of one image or frame: direction cosines (row, column), position and pixel spacing (row, column) in mm."""
+    """Header values of one image or frame: direction cosines (row, column), position and pixel spacing (row, column) in mm.
+
+    `temporal` and `acquisition` are the scanner's numbers, `trigger` ms after the trigger, `acquired` seconds after midnight, `reference`
+    the frame of reference, `pixels` a digest that is the same for the same picture. What a header does not say is empty or None.
+    """
 
     key: str
     orientation: tuple[float, ...] | None
@@ -52,6 +60,11 @@ class Slice:
     thickness: float | None = None
     acquisition: str = ""
     localizer: bool = False
+    temporal: str = ""
+    trigger: float | None = None
+    acquired: float | None = None
+    reference: str = ""
+    pixels: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,11 @@ class Gap:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The verdict on a stack; lengths in mm, angle in degrees, `order` the keys from the first to the last along the normal."""
+    """The verdict on a stack; lengths in mm, angle in degrees, `order` the keys from the first to the last along the normal.
+
+    `duplicates` counts the slices at a place already taken, `conflicting` those of them that show something else; `off` is how far the
+    worst slice lies off the even grid, `groups` how many slices share one orientation or frame of reference where these are mixed.
+    """
 
     verdict: Verdict
     count: int
@@ -74,7 +91,10 @@ class Geometry:
     tilt: float | None = None
     gaps: tuple[Gap, ...] = ()
     duplicates: int = 0
-    acquisitions: int = 1
+    conflicting: int = 0
+    off: float | None = None
+    groups: tuple[int, ...] = ()
+    parts: tuple[Part, ...] = ()
     order: tuple[str, ...] = ()
     positions: tuple[float, ...] = field(default=(), repr=False)
 
@@ -87,7 +107,9 @@ def assess(slices: Sequence[Slice]) -> Geometry:
     if any(not _complete(one) for one in usual):
         return Geometry(Verdict.NO_GEOMETRY, len(slices), order=_given_order(slices))
     if len(usual) < len(slices) or not _one_orientation(usual):
-        return Geometry(Verdict.MIXED_ORIENTATION, len(slices), order=_given_order(slices))
+        return Geometry(Verdict.MIXED_ORIENTATION, len(slices), order=_given_order(slices), groups=_orientations(slices))
+    if len(references := Counter(one.reference for one in usual if one.reference)) > 1:
+        return Geometry(Verdict.MIXED_REFERENCE, len(slices), order=_given_order(slices), groups=_sizes(references))
     return _assess_parallel(usual)
 
 
@@ -119,7 +141,9 @@ def _assess_parallel(slices: Sequence[Slice]) -> Geometry:
         tilt=tilt,
         gaps=gaps,
         duplicates=len(slices) - len(levels),
-        acquisitions=_overlapping_acquisitions(ordered, along),
+        conflicting=_conflicting(ordered, along),
+        off=_off(levels, spacing),
+        parts=_parts(ordered, along),
         order=tuple(one.key for one in ordered),
         positions=tuple(float(value) for value in along),
     )
@@ -129,12 +153,13 @@ def _assess_parallel(slices: Sequence[Slice]) -> Geometry:
 def _verdict(found: Geometry, slices: Sequence[Slice], levels: Floats) -> Verdict:
     faults = (
         (Verdict.MIXED_SPACING, not _one_grid(slices)),
-        (Verdict.SEVERAL_ACQUISITIONS, found.acquisitions > 1),
+        (Verdict.SEVERAL_ACQUISITIONS, bool(found.parts)),
+        (Verdict.CONFLICTING_POSITIONS, found.conflicting > 0),
         (Verdict.DUPLICATE_POSITIONS, found.duplicates > 0),
         (Verdict.TOO_FEW, len(levels) < FEWEST_SLICES),
         (Verdict.TILTED, (found.tilt or 0.0) > UPRIGHT),
         (Verdict.GAP, bool(found.gaps)),
-        (Verdict.UNEVEN, not _even(levels, found.spacing)),
+        (Verdict.UNEVEN, not _even(found)),
     )
     return next((verdict for verdict, is_so in faults if is_so), Verdict.REGULAR)
 
@@ -202,26 +227,50 @@ def _gaps(levels: Floats, usual: float | None) -> tuple[Gap, ...]:
     )
 
 
-def _even(levels: Floats, spacing: float | None) -> bool:
-    """Every slice of a stack without gaps lies on the even grid, within 10 % of the spacing or 0.1 mm, whichever is wider."""
+def _off(levels: Floats, spacing: float | None) -> float | None:
+    """How far the worst slice lies off the even grid of a stack without gaps, in mm."""
     if spacing is None:
-        return False
-    grid = levels[0] + spacing * np.arange(len(levels))
-    return bool(np.abs(levels - grid).max() <= max(EVEN_SHARE * spacing, EVEN_FLOOR))
+        return None
+    return float(np.abs(levels - (levels[0] + spacing * np.arange(len(levels)))).max())
 
 
-def _overlapping_acquisitions(slices: Sequence[Slice], along: Floats) -> int:
-    """How many acquisitions cover the same part of the body; stations that follow each other count as one."""
-    spans: dict[str, list[float]] = {}
-    for one, level in zip(slices, along, strict=True):
-        spans.setdefault(one.acquisition, []).append(float(level))
-    if len(spans) == len(slices):  # each slice its own acquisition: an axial (sequential) scan
-        return 1
-    ranges = sorted((min(levels), max(levels)) for levels in spans.values() if len(levels) > 1)
-    overlaps = sum(_share(a, b) > 0.5 for a, b in pairwise(ranges))
-    return 1 + overlaps
+def _even(found: Geometry) -> bool:
+    """Every slice lies on the even grid, within 10 % of the spacing or 0.1 mm, whichever is wider."""
+    return found.spacing is not None and (found.off or 0.0) <= max(EVEN_SHARE * found.spacing, EVEN_FLOOR)
 
 
-def _share(a: tuple[float, float], b: tuple[float, float]) -> float:
-    common = min(a[1], b[1]) - max(a[0], b[0])
-    return common / max(min(a[1] - a[0], b[1] - b[0]), SAME_POSITION)
+def _parts(slices: Sequence[Slice], along: Floats) -> tuple[Part, ...]:
+    return separate(
+        [
+            Place(float(level), one.temporal, one.acquisition, one.trigger, one.acquired)
+            for one, level in zip(slices, along - along[0], strict=True)
+        ]
+    )
+
+
+def _conflicting(slices: Sequence[Slice], along: Floats) -> int:
+    """How many slices show something else than another slice at their place; a slice without a digest is taken for a mere double."""
+    shown: dict[int, set[str]] = {}
+    for one, level in zip(slices, np.cumsum(np.diff(along, prepend=along[0]) > SAME_POSITION).tolist(), strict=True):
+        shown.setdefault(level, set()).add(one.pixels)
+    return sum(max(0, len(pictures - {""}) - 1) for pictures in shown.values())
+
+
+def _orientations(slices: Sequence[Slice]) -> tuple[int, ...]:
+    """How many slices lie in each orientation, the most first; localizers count as one of their own."""
+    known: list[Floats] = []
+    counts: Counter[int] = Counter()
+    for one in slices:
+        if one.localizer or not one.orientation:
+            counts[-1] += 1
+            continue
+        cosines = np.array(one.orientation, dtype=np.float64)
+        same = next((i for i, other in enumerate(known) if np.abs(cosines - other).max() <= 2 * SAME_COSINE), len(known))
+        if same == len(known):
+            known.append(cosines)
+        counts[same] += 1
+    return _sizes(counts)
+
+
+def _sizes(counts: "Counter[int] | Counter[str]") -> tuple[int, ...]:
+    return tuple(sorted(counts.values(), reverse=True))

@@ -24,11 +24,11 @@ from imaging.models import Package
 from imaging.parsing import Header
 from imaging.refusals import Refused
 from studies.models import Participant
-from studies.vocabulary import ParticipantStatus, Withdrawal
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 5, 600  # seconds before a package whose opening was broken off is tried again
+FORGOTTEN = 14 * 86_400  # seconds after which a package that stopped coming must begin anew
 ABANDONED = 3600  # seconds after which a half-sent body is removed
 
 
@@ -122,7 +122,7 @@ def _participant(package: Package, opened: OpenedPackage) -> Participant:
     participant = Participant.objects.filter(center=center, study_number=manifest["study_number"]).first()
     if participant is None:
         raise Refused("unknown_participant")
-    if participant.status == ParticipantStatus.WITHDRAWN and participant.withdrawal == Withdrawal.NO_NEW_DATA:
+    if participant.data_until is not None:
         raise Refused("withdrawn")
     return participant
 
@@ -174,5 +174,6 @@ def _tidy() -> None:
     answered = Package.objects.filter(state__in=[Package.State.ARCHIVED, Package.State.REFUSED])
     for digest in answered.filter(digest__in=list(inbox.digests())).values_list("digest", flat=True):
         inbox.remove(digest)
-    for part in inbox.parts_older_than(ABANDONED, time.time()):
-        part.unlink(missing_ok=True)
+    for kind, seconds in (("part", ABANDONED), ("coming", FORGOTTEN)):
+        for part in inbox.parts_older_than(seconds, time.time(), kind):
+            part.unlink(missing_ok=True)

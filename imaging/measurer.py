@@ -6,22 +6,26 @@ standard output. What a reader's file or a series is refused for are sentences i
 
 import ctypes
 import json
+import shutil
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import SimpleITK as sitk
 
 from accounts.canonical import number
-from imaging import nifti, outline, parser, radiomics, radiomics_profile, volumes
+from imaging import nifti, outline, parser, radiomics, radiomics_profile, region_files, region_reading, segmentation_writing, volumes
 from imaging.radiomics_refusal import Refused, Sentence
+from imaging.region_files import Kind
+from imaging.region_reading import LABEL
 
-LABEL = 1
 PLACES = 3  # slices through the region that are shown besides its largest
 _WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _NOT_NIFTI = Sentence("not_nifti", "The file is damaged or is not a NIfTI image (.nii, .nii.gz).")
+_UNKNOWN = Sentence("unknown_kind", "The file is no NIfTI, NRRD or DICOM file.")
 
 
 def main(verb: str) -> int:
@@ -40,31 +44,53 @@ def main(verb: str) -> int:
 
 
 def _check(asked: dict[str, Any]) -> dict[str, Any]:
-    """Hold a reader's file against a series: {"kept", "findings", "apart_mm", "voxels", "outlines"}.
+    """Hold a reader's file against a series: {"kept", "kind", "findings", "apart_mm", "voxels", "sources", "outlines"}.
 
-    The cleared file is left under `out` whenever it is a NIfTI file at all, so that a refused mask is kept as well.
+    What is left under `out` is a NIfTI mask without a word of text: the reader's own voxels, or those that a segmentation, structure set
+    or chosen label comes to; beside it stands the same as a DICOM segmentation. A NIfTI file is left there also when it is refused.
     """
-    said: dict[str, Any] = {"kept": False, "findings": [], "apart_mm": None, "voxels": None, "outlines": []}
+    said = {"kept": False, "kind": "", "findings": [], "apart_mm": None, "voxels": None, "sources": [], "outlines": []}
+    given, out = Path(asked["mask"]), Path(asked["out"])
+    with given.open("rb") as file:
+        kind = region_files.kind_of(file.read(region_files.HEAD))
+    if kind is None:
+        return {**said, "findings": [_data(_UNKNOWN)]}
+    said["kind"] = kind
     try:
-        Path(asked["out"]).write_bytes(nifti.blanked(Path(asked["mask"]).read_bytes()))
+        read_from = _cleared(given, kind, out)
+        said["kept"] = kind is Kind.NIFTI
+        volume = volumes.read_series([Path(path) for path in asked["images"]])
+        reading = region_reading.read(read_from, kind, volume, asked["segment"])
+        said["sources"], said["apart_mm"] = list(reading.sources), reading.held.apart_mm
+        if reading.held.mask is None:
+            return {**said, "findings": [_data(finding) for finding in reading.held.findings]}
+        marked = radiomics.marked_voxels(reading.held.mask, LABEL)
     except nifti.NotNifti:
         return {**said, "findings": [_data(_NOT_NIFTI)]}
-    said["kept"] = True
-    try:
-        held, image = _held(asked)
-        if held.mask is None:
-            return {**said, "findings": [_data(finding) for finding in held.findings], "apart_mm": held.apart_mm}
-        marked = radiomics.marked_voxels(held.mask, LABEL)
     except Refused as refused:
         return {**said, "findings": [_data(sentence) for sentence in refused.sentences]}
+    if kind is not Kind.NIFTI or asked["segment"] not in (None, LABEL):
+        _write_mask(marked, out)
     voxels = int(np.count_nonzero(sitk.GetArrayViewFromImage(marked)))
-    return {**said, "apart_mm": held.apart_mm, "voxels": voxels, "outlines": _outlines(marked, image)}
+    first = pydicom.dcmread(asked["images"][0], stop_before_pixels=True)
+    made = segmentation_writing.write(marked, volume, first, segmentation_writing.Said(**asked["said"]))
+    out.with_name(asked["dicom"]).write_bytes(made)
+    return {**said, "kept": True, "voxels": voxels, "outlines": _outlines(marked, volume.image)}
 
 
-def _held(asked: dict[str, Any]) -> tuple[volumes.Alignment, sitk.Image]:
-    mask = volumes.read_mask(Path(asked["out"]))
-    image = volumes.read_series([Path(path) for path in asked["images"]]).image
-    return volumes.alignment(mask, image), image
+def _cleared(given: Path, kind: Kind, out: Path) -> Path:
+    """Where to read the reader's file from: a NIfTI file is cleared of its text fields into `out`, NRRD needs its name to be read."""
+    if kind is Kind.NIFTI:
+        out.write_bytes(nifti.blanked(given.read_bytes()))
+        return out
+    if kind is Kind.NRRD:
+        return Path(shutil.copyfile(given, out.with_name("given.nrrd")))
+    return given
+
+
+def _write_mask(marked: sitk.Image, out: Path) -> None:
+    sitk.WriteImage(sitk.Cast(marked, sitk.sitkUInt8), str(out))
+    out.write_bytes(nifti.blanked(out.read_bytes()))
 
 
 def _outlines(marked: sitk.Image, image: sitk.Image) -> list[dict[str, Any]]:

@@ -7,18 +7,20 @@ from typing import Any
 from django.db.models import Count, F, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts import audit
-from imaging import features
+from imaging import arrival, features, figures
 from imaging.geometry import Verdict
 from imaging.models import KeySlice, Package, Roi, Series
 from imaging.models.images import PHASE_WORDS
 from imaging.phase import Phase, Reason
 from imaging.regions import UPLOAD
 from imaging.series import CONFIRM, VIEW, series_for
-from imaging.words import REASONS, VERDICTS, Judgement
+from imaging.windows import WHOLE
+from imaging.words import LACKS, REASONS, VERDICTS, Judgement
 from studies.access import may
 from studies.models import Participant
 
@@ -49,6 +51,21 @@ class SeriesView:
     roi: Roi | None = None
 
     @property
+    def is_arriving(self) -> bool:
+        """Whether slices may still come: some came a short while ago."""
+        return arrival.of_series(self.series, now=timezone.now()) is arrival.Arrival.SETTLING
+
+    @property
+    def details(self) -> list[str]:
+        """What the verdict rests on, with numbers."""
+        return figures.sentences(self.series)
+
+    @property
+    def parts(self) -> list[figures.PartView]:
+        """How the series could be taken apart where it holds several passes."""
+        return figures.parts(self.series)
+
+    @property
     def is_measured(self) -> bool:
         """Whether this phase is one that the models take features from."""
         return self.series.phase in features.INPUTS
@@ -67,12 +84,16 @@ def series_panel(request: HttpRequest, participant: Participant) -> SafeString:
     if not may(request.user, VIEW, participant.center):
         return mark_safe("")
     shown = views_of(series_for(request.user).filter(participant=participant).order_by("imaging_study__study_date", "pk"))
+    phases = participant.study.protocol.imaging.phases
+    completeness = arrival.of_all([view.series for view in shown], phases=phases, now=timezone.now())
     context = {
         "participant": participant,
         "views": shown,
         "may_confirm": may(request.user, CONFIRM, participant.center),
         "outlines": {(view.roi.reader, view.roi.treatment_known): view.roi for view in shown if view.roi}.values(),
         "may_upload": may(request.user, UPLOAD, participant.center),
+        "completeness": completeness,
+        "lacks": [(PHASE_WORDS[phase], LACKS[lack]) for phase, lack in completeness.lacks],
         "waiting": Package.objects.filter(gateway__center=participant.center, state=Package.State.STORED).count(),
     }
     return mark_safe(render_to_string("imaging/_series_panel.html", context, request))  # noqa: S308 - a template's output, escaped there
@@ -80,7 +101,7 @@ def series_panel(request: HttpRequest, participant: Participant) -> SafeString:
 
 def views_of(series: QuerySet[Series], window: str = "") -> list[SeriesView]:
     """The views of series in a few queries for all; `window` picks the key slices drawn through it, the first window otherwise."""
-    drawn = KeySlice.objects.filter(revision=F("series__assessed_revision")).order_by("place", "pk")
+    drawn = KeySlice.objects.filter(revision=F("series__assessed_revision")).exclude(window=WHOLE).order_by("place", "pk")
     in_force = Roi.objects.filter(state=Roi.State.ALIGNED).prefetch_related("outlines")
     rows = series.annotate(conflicts=Count("instances__conflicts")).prefetch_related(
         Prefetch("key_slices", queryset=drawn, to_attr="drawn"), Prefetch("rois", queryset=in_force, to_attr="in_force")
@@ -90,7 +111,7 @@ def views_of(series: QuerySet[Series], window: str = "") -> list[SeriesView]:
 
 def windows_of(series: Series) -> list[str]:
     """The windows that the present key slices of a series were drawn through, the default one first."""
-    slices = series.key_slices.filter(revision=series.assessed_revision, index=0)
+    slices = series.key_slices.filter(revision=series.assessed_revision, index=0).exclude(window=WHOLE)
     return list(slices.order_by("pk").values_list("window", flat=True))
 
 

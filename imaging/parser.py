@@ -4,6 +4,7 @@
 Exit status: 0 answered, 3 an object cannot be read (the answer says why). `imaging.parsing` is its only caller.
 """
 
+import hashlib
 import json
 import resource
 import sys
@@ -15,7 +16,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.multival import MultiValue
 
-from imaging import drawing, identity
+from imaging import clock, drawing, identity
+from imaging.malformed import MALFORMED
 from imaging.syntaxes import TRANSFER_SYNTAXES
 
 EXIT_UNREADABLE = 3
@@ -28,9 +30,6 @@ SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.4.1": "MR",
 }
 """CT, Enhanced CT, MR and Enhanced MR Image Storage, and the modality each must state."""
-
-MALFORMED = (AttributeError, KeyError, IndexError, ValueError, TypeError, NotImplementedError)
-"""What pydicom raises for a header that breaks the standard; the last is its word for a value representation it does not know."""
 
 FACTS = (
     "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "ConvolutionKernel", "KVP", "XRayTubeCurrent", "MagneticFieldStrength",
@@ -71,7 +70,7 @@ def limit(request: dict[str, Any]) -> None:
 
 def _draw(asked: dict[str, Any]) -> dict[str, Any]:
     try:
-        return drawing.draw(Path(asked["path"]), asked["frame"], Path(asked["out"]))
+        return drawing.draw(Path(asked["path"]), asked["frame"], Path(asked["out"]), whole=asked["whole"])
     except drawing.NotDrawable as error:
         raise Unreadable(str(error)) from None
 
@@ -119,16 +118,16 @@ def _lossy(dataset: FileDataset) -> bool:
 def _frames(dataset: Dataset) -> Iterator[dict[str, Any]]:
     """The slices of one object: one for a classic image, one per frame for an enhanced one (PS3.3 C.7.6.16)."""
     if "PerFrameFunctionalGroupsSequence" not in dataset:
-        yield _frame(dataset, [dataset], dataset.get("AcquisitionNumber"))
+        yield _frame(dataset, [dataset], 0)
         return
     shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
-    for group in dataset.PerFrameFunctionalGroupsSequence:
+    for place, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
         parts = [item for level in (group, shared[0]) for element in level if element.VR == "SQ" for item in element.value[:1]]
-        numbers = [part.get("FrameAcquisitionNumber") for part in parts if "FrameAcquisitionNumber" in part]
-        yield _frame(dataset, parts, numbers[0] if numbers else None)
+        yield _frame(dataset, parts, place)
 
 
-def _frame(dataset: Dataset, parts: list[Dataset], acquisition: Any) -> dict[str, Any]:
+def _frame(dataset: Dataset, parts: list[Dataset], place: int) -> dict[str, Any]:
+    """What one slice says of itself, under the names of `geometry.Slice`: in its functional groups, or in the object itself."""
     thickness = _numbers(_first(parts, "SliceThickness"))
     return {
         "orientation": _numbers(_first(parts, "ImageOrientationPatient")),
@@ -137,9 +136,27 @@ def _frame(dataset: Dataset, parts: list[Dataset], acquisition: Any) -> dict[str
         "rows": int(dataset.Rows),
         "columns": int(dataset.Columns),
         "thickness": thickness[0] if thickness else None,
-        "acquisition": _text(acquisition),
+        "acquisition": _text(_first(parts, "AcquisitionNumber") or _first(parts, "FrameAcquisitionNumber")),
         "localizer": "LOCALIZER" in list(dataset.get("ImageType") or []),
+        "temporal": _text(_first(parts, "TemporalPositionIdentifier") or _first(parts, "TemporalPositionIndex")),
+        "trigger": next(iter(_numbers(_first(parts, "TriggerTime")) or []), None),
+        "acquired": clock.seconds(_text(_first(parts, "AcquisitionTime")) or _text(_first(parts, "FrameAcquisitionDateTime"))[8:]),
+        "reference": _text(dataset.get("FrameOfReferenceUID")),
+        "pixels": _picture(dataset, place),
     }
+
+
+def _picture(dataset: Dataset, place: int) -> str:
+    """A digest of one frame's stored values and what they mean; empty where frames of a compressed object cannot be told apart."""
+    data = dataset.get("PixelData") or b""
+    count = int(dataset.get("NumberOfFrames") or 1)
+    if count > 1:
+        if dataset.file_meta.TransferSyntaxUID.is_compressed:
+            return ""
+        size = len(data) // count
+        data = memoryview(data)[place * size : (place + 1) * size]
+    meaning = repr((_plain(dataset.get("RescaleSlope")), _plain(dataset.get("RescaleIntercept"))))
+    return hashlib.blake2b(data, digest_size=8, key=meaning.encode()[:64]).hexdigest()
 
 
 def _first(parts: list[Dataset], keyword: str) -> Any:

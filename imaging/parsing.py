@@ -65,18 +65,26 @@ def headers(paths: Sequence[Path], study_number: str) -> list[Header]:
     return [Header(**answer) for answer in answers]
 
 
-def draw(slices: Sequence[tuple[Path, int]], directory: Path) -> list[list[Drawing]]:
-    """Draw (file, frame) pairs into PNG files in `directory`, one list of windows for each. Raises Unparseable, ParserStopped."""
-    asked = [{"path": str(path), "frame": frame, "out": str(directory / f"{i}")} for i, (path, frame) in enumerate(slices)]
+def draw(slices: Sequence[tuple[Path, int]], directory: Path, *, whole: bool = False) -> list[list[Drawing]]:
+    """Draw (file, frame) pairs into PNG files in `directory`, one list of windows for each; `whole` keeps the values instead.
+
+    Raises Unparseable, ParserStopped.
+    """
+    asked = [{"path": str(path), "frame": frame, "out": str(directory / f"{i}"), "whole": whole} for i, (path, frame) in enumerate(slices)]
     return [
         [Drawing(one["name"], one["center"], one["width"], Path(one["file"])) for one in answer["windows"]]
         for answer in _run("draw", asked, memory=4 * _GIB)
     ]
 
 
-def check_mask(mask: Path, images: Sequence[Path], out: Path) -> dict[str, Any]:
-    """What `imaging.measurer check` says of a reader's file and a series. Raises Unparseable, ParserStopped."""
-    asked = {"mask": str(mask), "images": [str(path) for path in images], "out": str(out)}
+def check_mask(mask: Path, images: Sequence[Path], out: Path, *, segment: int | None, said: dict[str, str], dicom: str) -> dict[str, Any]:
+    """What `imaging.measurer check` says of a reader's file and a series; `segment` names the region in a file that holds several.
+
+    An aligned mask stands as DICOM under the name `dicom` beside `out`, with what is `said` of it. Raises Unparseable, ParserStopped.
+    """
+    asked = {
+        "mask": str(mask), "images": [str(path) for path in images], "out": str(out), "segment": segment, "said": said, "dicom": dicom
+    }  # fmt: skip
     [answer] = _run("check", [asked], memory=8 * _GIB, program="imaging.measurer", seconds=_CHECK_SECONDS)
     return answer
 

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     DELAY = "delay"
     ORDER = "order"
     NO_CONTRAST = "no_contrast"
+    NOT_ORIGINAL = "not_original"
     CONFLICT = "conflict"
     NO_EVIDENCE = "no_evidence"
 
@@ -46,6 +47,8 @@ DESCRIBED = {
     "hepatobiliary": Phase.HEPATOBILIARY,
 }
 """The words of `imaging.edge.vocabulary` that name a phase."""
+NO_PHASE = frozenset({"localizer", "bolus_timing", "subtraction", "projection"})
+"""Words for what shows no phase of its own or is worked out of others: such a series is never proposed."""
 SAME_RUN = 900.0  # s; contrast series of one injection lie closer together, another injection further apart
 ONE_DAY = 86_400.0
 
@@ -76,6 +79,8 @@ class Proposal:
 
 def propose(evidence: Evidence) -> Proposal:
     """The phase most of the evidence speaks for. Order among series is asked only where nothing else speaks."""
+    if NO_PHASE.intersection(evidence.words.split()):
+        return Proposal(Phase.UNKNOWN, (Reason.NOT_ORIGINAL,))
     said: dict[Reason, Phase] = {}
     if (described := _described(evidence)) is not None:
         said[Reason.DESCRIPTION] = described

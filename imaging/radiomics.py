@@ -22,6 +22,7 @@ from imaging.radiomics_refusal import Refused, Sentence
 
 _MOST_BOX = 2**25  # voxels of the resampled box around the region: a 320 mm cube at 1 mm, about 4 GiB of work
 _FEW_LEVELS = 3
+_FEWEST = 2  # voxels
 _LOG_REACH = 10  # sigmas; beyond it the Laplacian of Gaussian moves by less than 1e-5 of its value
 
 
@@ -77,6 +78,7 @@ def measure(image: sitk.Image, mask: sitk.Image, profile: Profile, label: int | 
     _not_too_large(image, marked, profile)
     prepared = _prepare(image, marked, profile)
     region = engine.region(*prepared[profile.settings["padDistance"]], profile)
+    in_range = _in_range(*prepared[profile.settings["padDistance"]], profile)
     values = _features(prepared, profile)
     return Measurement(
         values=values,
@@ -86,7 +88,7 @@ def measure(image: sitk.Image, mask: sitk.Image, profile: Profile, label: int | 
         profile=profile.name,
         profile_sha256=profile.sha256,
         software=engine.SOFTWARE,
-        diagnostics={"given": _described(engine.region(image, marked, profile)), "measured": _described(region)},
+        diagnostics={"given": _described(engine.region(image, marked, profile)), "measured": {**_described(region), **in_range}},
         warnings=tuple(_warnings(held.reordered, region, profile, values)),
     )
 
@@ -129,10 +131,10 @@ def marked_voxels(mask: sitk.Image, label: int) -> sitk.Image:
 
 
 def _enough(marked: sitk.Image, profile: Profile) -> None:
-    places = np.nonzero(sitk.GetArrayViewFromImage(marked))
-    voxels, spread = len(places[0]), sum(int(np.ptp(axis)) > 0 for axis in places if len(axis))
+    voxels = int(np.count_nonzero(sitk.GetArrayViewFromImage(marked)))
     if voxels == 0:
         raise RadiomicsRefused(Sentence("vanished", "The marked region is so thin that it vanishes when resampled."))
+    spread = int(np.count_nonzero(engine.extent(marked) > 1))
     if voxels == 1:
         raise RadiomicsRefused(Sentence("one_voxel", "Only one voxel is marked; it has no shape and no texture."))
     if spread < profile.settings["minimumROIDimensions"]:
@@ -149,10 +151,8 @@ def _not_too_large(image: sitk.Image, marked: sitk.Image, profile: Profile) -> N
     target = np.array(profile.settings["resampledPixelSpacing"] or spacing)
     ratio = spacing / np.where(target == 0, spacing, target)
     extent = np.array(image.GetSize())
-    if profile.settings["resampledPixelSpacing"] or profile.settings["preCrop"]:
-        places = np.nonzero(sitk.GetArrayViewFromImage(marked))[::-1]
-        extent = np.array([int(np.ptp(axis)) + 1 for axis in places])
-        box = np.minimum(extent * ratio + 2 * max(profile.margins.values()), np.array(image.GetSize()) * ratio)
+    if (profile.settings["resampledPixelSpacing"] or profile.settings["preCrop"]) and not profile.ibsi:
+        box = np.minimum(engine.extent(marked) * ratio + 2 * max(profile.margins.values()), np.array(image.GetSize()) * ratio)
     else:
         box = extent * ratio
     if (voxels := float(np.prod(box))) > _MOST_BOX:
@@ -168,6 +168,19 @@ def _prepare(image: sitk.Image, marked: sitk.Image, profile: Profile) -> dict[in
     for _, region in prepared.values():
         _enough(region, profile)
     return prepared
+
+
+def _in_range(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, int]:
+    """How many voxels a profile's range leaves to the intensity features; nothing where it has none."""
+    if not profile.ibsi:
+        return {}
+    region = engine.measured(image, mask, profile)  # a name of its own: a view does not keep its image alive
+    voxels = int(np.count_nonzero(sitk.GetArrayViewFromImage(region)))
+    if voxels < _FEWEST:
+        low, high = profile.ibsi["resegmentRange"]
+        text = "Only %(voxels)d voxels of the region lie between %(low)g and %(high)g."
+        raise RadiomicsRefused(Sentence("out_of_range", text, {"voxels": voxels, "low": low, "high": high}))
+    return {"in_range": voxels}
 
 
 def _features(prepared: Mapping[int, engine.Prepared], profile: Profile) -> dict[str, float]:

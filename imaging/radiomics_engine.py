@@ -1,7 +1,8 @@
 """The one place that runs pyradiomics: its numbers, single-threaded, without its globals.
 
-The values are those of `RadiomicsFeatureExtractor.execute` (pyradiomics 3.0.1 and its bhklab build) on the same input; only
-what cannot change them is left out: the wavelet of voxels far from the tumour, the hashes and the second look at the mask.
+The values are those of `RadiomicsFeatureExtractor.execute` (pyradiomics 3.0.1 and its bhklab build) on the same input, to 1e-11. Left
+out is what cannot change them: the wavelet of voxels far from the tumour, the hashes, the second look at the mask, and what
+`radiomics_classes` finds once instead of once for every feature class.
 pyradiomics keeps a logger, and SimpleITK its thread count, for the whole process: both are set here and nowhere else, and one
 extraction runs at a time in a process. No geometry tolerance is ever set: the mask comes with the image's own grid.
 """
@@ -22,9 +23,11 @@ from numpy.typing import NDArray
 from radiomics import featureextractor, imageoperations
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from imaging import radiomics_classes, radiomics_ibsi
 from imaging.radiomics_profile import Profile
 
-SOFTWARE = {name: version(name) for name in ("pyradiomics-bhklab", "SimpleITK", "numpy", "PyWavelets")}
+ENGINE = "2"  # raised whenever a value may differ in any digit; 2: mesh, runs, dependences and moments of our own
+SOFTWARE = {"engine": ENGINE, **{name: version(name) for name in ("pyradiomics-bhklab", "SimpleITK", "numpy", "PyWavelets", "scipy")}}
 _BANDS = 8  # of a 3-D stationary wavelet transform of one level
 
 _lock = threading.Lock()
@@ -55,6 +58,8 @@ def prepare(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[int, 
     whole numbers, where SimpleITK cuts the fraction off, can be a whole unit.
     """
     with _alone():
+        if profile.ibsi:
+            return {profile.settings["padDistance"]: radiomics_ibsi.prepared(image, mask, profile.settings)}
         settings = {**profile.settings, "label": 1, "normalize": False}
         if profile.settings["normalize"]:
             image = imageoperations.normalizeImage(image, **profile.settings)
@@ -67,7 +72,7 @@ def region(image: sitk.Image, mask: sitk.Image, profile: Profile) -> Region:
     """Where the region lies in what `prepare` returned, and how many grey levels the profile sees in it. No empty mask."""
     values = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(mask) == 1].astype(np.float64)
     bounds = _bounds(mask)
-    box = (*(int(low) for low in bounds[0::2]), *(int(size) for size in bounds[1::2] - bounds[0::2] + 1))
+    box = (*(int(low) for low in bounds[0::2]), *(int(size) for size in extent(mask)))
     levels = profile.settings["binCount"] or len(np.unique(np.floor(values / profile.settings["binWidth"])))
     return Region(image.GetSize(), image.GetSpacing(), box, len(values), float(values.mean()), levels)
 
@@ -81,8 +86,8 @@ def features(prepared: Mapping[int, Prepared], profile: Profile) -> dict[str, fl
         return _features(prepared, profile)
 
 
-def plain(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, float]:
-    """What pyradiomics' own `execute` says by the profile, on one thread: the reference that `features` is held against.
+def plain(image: sitk.Image, mask: sitk.Image, profile: Profile, *, threads: int = 1) -> dict[str, float]:
+    """What pyradiomics' own `execute` says by the profile: the reference that `features` is held against.
 
     pyradiomics knows one margin for all filters, so it runs once for each.
     """
@@ -95,10 +100,16 @@ def plain(image: sitk.Image, mask: sitk.Image, profile: Profile) -> dict[str, fl
         }
         if values:
             extractor.enableFeatureClassByName("shape", enabled=False)
-        with _alone():
+        with _alone(threads):
             said = extractor.execute(image, mask, label=profile.label)
         values.update((name, float(value)) for name, value in said.items() if not name.startswith("diagnostics_"))
     return values
+
+
+def extent(mask: sitk.Image) -> NDArray[np.int_]:
+    """How many voxels the region spans along x, y and z. No empty mask."""
+    bounds = _bounds(mask)
+    return bounds[1::2] - bounds[0::2] + 1
 
 
 def expected_images(profile: Profile) -> int:
@@ -109,18 +120,34 @@ def expected_images(profile: Profile) -> int:
 
 
 def _features(prepared: Mapping[int, Prepared], profile: Profile) -> dict[str, float]:
-    settings = {**profile.settings, "label": 1}
-    extractor = _extractor(profile)
+    settings = {**profile.settings, "label": 1, **profile.textures}
+    values: dict[str, float] = {}
     image, mask = prepared[profile.settings["padDistance"]]
-    values = dict(extractor.computeShape(image, mask, _bounds(mask), **settings))
+    if "shape" in profile.classes:
+        found = radiomics_classes.shape(*_cropped(image, mask, _bounds(mask)), profile.classes["shape"], settings)
+        values.update((f"original_{name}", value) for name, value in found.items())
+    regions = radiomics_classes.Regions()
     for kind, arguments in profile.images.items():
         source, region = prepared[profile.margins[kind]]
         if kind == "Wavelet":
             source, region = _near(source, region, arguments["wavelet"])
+        region = measured(source, region, profile)
         bounds = _bounds(region)
         for derived, name, own in getattr(imageoperations, f"get{kind}Image")(source, region, **{**settings, **arguments}):
-            values.update(extractor.computeFeatures(*imageoperations.cropToTumorMask(derived, region, bounds), name, **own))
-    return {name: float(value) for name, value in values.items()}
+            found = radiomics_classes.features(*_cropped(derived, region, bounds), profile.classes, own, regions)
+            values.update((f"{name}_{feature}", value) for feature, value in found.items())
+    found = {name: float(value) for name, value in values.items()}
+    return radiomics_ibsi.converted(found, int(sitk.GetArrayViewFromImage(mask).sum())) if profile.ibsi else found
+
+
+def measured(image: sitk.Image, mask: sitk.Image, profile: Profile) -> sitk.Image:
+    """The voxels that the intensity features are taken from: the region, or its part within the profile's range."""
+    return radiomics_ibsi.in_range(image, mask, *profile.ibsi["resegmentRange"]) if profile.ibsi else mask
+
+
+def _cropped(image: sitk.Image, mask: sitk.Image, bounds: NDArray[np.int_]) -> Prepared:
+    cropped: Prepared = imageoperations.cropToTumorMask(image, mask, bounds)
+    return cropped
 
 
 def _extractor(profile: Profile) -> Any:
@@ -149,12 +176,12 @@ def _near(image: sitk.Image, mask: sitk.Image, wavelet: str) -> Prepared:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(count: int = 1) -> Iterator[None]:
     """One extraction at a time, on one thread; undefined values come back as nan without a warning."""
-    with _lock, threadpool_limits(1), np.errstate(all="ignore"), warnings.catch_warnings():
+    with _lock, threadpool_limits(count), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(count)
         try:
             yield
         finally:

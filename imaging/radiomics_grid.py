@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imaging.radiomics_refusal import Sentence
 
 _SAME_GRID = 0.05  # of the smallest spacing: how far corresponding voxels of mask and image may lie apart
+_SAME_STEP = 0.01  # of a spacing: how far two grids' steps may differ before they are said to be different ones
 _ALONG = 0.1  # cosine: axes within about 6 degrees are taken for the same axis, and the difference is then named
 
 Floats = NDArray[np.float64]
@@ -128,3 +129,40 @@ def _outside(mask: sitk.Image, image: sitk.Image) -> list[Sentence]:
         return []
     text = "%(percent).0f %% of what the mask marks lies outside the image."
     return [Sentence("outside", text, {"percent": 100 * float(beyond.mean())})]
+
+
+def beside(points: Floats, cell: Floats, image: sitk.Image) -> tuple[NDArray[np.int64], float, tuple[Sentence, ...]]:
+    """The voxels of `image` that marked points (n, 3), in LPS mm, lie on, how far the worst lies beside its voxel, and what is wrong.
+
+    `cell` is what one step along each axis of the points' own grid moves, as columns; a zero column stands for a single slice.
+    """
+    places = np.linalg.solve(_axes(image), (points - np.array(image.GetOrigin())).T).T
+    nearest = np.rint(places).astype(np.int64)
+    apart = float(np.linalg.norm((places - nearest) @ _axes(image).T, axis=1).max())
+    steps, own = np.linalg.norm(cell, axis=0), _steps_along(cell, image)
+    found = []
+    if (np.abs(steps - own)[steps > 0] > _SAME_STEP * own[steps > 0]).any():
+        text = "The mask's voxels are %(mask)s mm, the image's %(image)s mm."
+        found.append(Sentence("spacing", text, {"mask": _times(steps), "image": _times(own)}))
+    outside = ((nearest < 0) | (nearest >= np.array(image.GetSize()))).any(axis=1)
+    if outside.any():
+        text = "%(percent).0f %% of what the mask marks lies outside the image, up to %(mm).1f mm."
+        over = np.maximum(np.maximum(-places, places - (np.array(image.GetSize()) - 1)), 0)
+        mm = float(np.linalg.norm(over * np.array(image.GetSpacing()), axis=1).max())
+        found.append(Sentence("outside_by", text, {"percent": 100 * float(outside.mean()), "mm": mm}))
+    if apart > _tolerance(image):
+        text = "The outline's voxels lie up to %(mm).2f mm beside the image's; %(allowed).2f mm is allowed."
+        found.append(Sentence("beside", text, {"mm": apart, "allowed": _tolerance(image)}))
+    return nearest, apart, tuple(found)
+
+
+def _steps_along(cell: Floats, image: sitk.Image) -> Floats:
+    """The image's spacing along the axis that runs most alike to each column of `cell`."""
+    lengths = np.maximum(np.linalg.norm(cell, axis=0), 1e-9)
+    alike = np.abs(_cosines(image).T @ (cell / lengths)).argmax(axis=0)
+    along: Floats = np.array(image.GetSpacing(), dtype=np.float64)[alike]
+    return along
+
+
+def _times(values: Floats) -> str:
+    return " × ".join(f"{value:.4g}" for value in values)

@@ -7,7 +7,7 @@ voxels, that this filter sees around the region; left out it is the setting's, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from accounts.canonical import digest, number
 from imaging.radiomics_refusal import Refused, Sentence
 
 FOLDER = Path(__file__).parent / "profiles"
-NAMES = ("prime", "authors")
-SECTIONS = ("setting", "imageType", "featureClass")
+NAMES = ("prime", "authors", "ibsi", "ibsi-slices")
+SECTIONS = ("setting", "imageType", "featureClass", "ibsi")
 CLASSES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "shape")
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -83,6 +83,13 @@ _SCHEMA = _map(
             minProperties=1,
         ),
         "featureClass": _map({kind: {"type": "array", "items": {"type": "string"}} for kind in CLASSES}, minProperties=1),
+        "ibsi": _map(
+            {
+                "resegmentRange": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+                "slices": {"type": "boolean"},
+            },
+            required=["resegmentRange"],
+        ),
     }
 )
 
@@ -95,7 +102,8 @@ class ProfileRefused(Refused):
 class Profile:
     """`settings`, `images` (filter → its arguments) and `classes` (feature class → names, none = all), defaults filled in.
 
-    `label` is the mask value measured unless the caller names another; it is no part of the hash.
+    `label` is the mask value measured unless the caller names another; it is no part of the hash. `ibsi` (`resegmentRange`, `slices`) is
+    empty where pyradiomics' own conventions hold.
     """
 
     name: str
@@ -103,6 +111,14 @@ class Profile:
     images: Mapping[str, Mapping[str, Any]]
     classes: Mapping[str, tuple[str, ...]]
     label: int
+    ibsi: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def textures(self) -> Mapping[str, Any]:
+        """What the conventions of IBSI add to the settings: where levels begin, and whether texture stays within slices."""
+        if not self.ibsi:
+            return {}
+        return {"lowest": self.ibsi["resegmentRange"][0], "force2D": self.ibsi["slices"], "force2Ddimension": 0}
 
     @property
     def margins(self) -> Mapping[str, int]:
@@ -112,11 +128,12 @@ class Profile:
     @property
     def sha256(self) -> str:
         """The canonical digest of everything that decides the values, and of nothing else."""
-        return digest(_exact({"v": 1, "settings": self.settings, "images": self.images, "classes": self.classes}))
+        said = {"v": 1, "settings": self.settings, "images": self.images, "classes": self.classes}
+        return digest(_exact({**said, "ibsi": self.ibsi} if self.ibsi else said))
 
 
 def named(name: str) -> Profile:
-    """The profile that is shipped under `name` ("prime" or "authors")."""
+    """The profile that is shipped under `name`: one of `NAMES`."""
     return _profile(name, _document(FOLDER / f"{name}.yaml"))
 
 
@@ -162,7 +179,10 @@ def _profile(name: str, document: Mapping[str, Any]) -> Profile:
     if "Wavelet" in images:
         images["Wavelet"].setdefault("wavelet", "coif1")
     classes = {kind: tuple(names) for kind, names in stated.get("featureClass", dict.fromkeys(CLASSES, ())).items()}
-    return Profile(name, settings, images, classes, label=settings.pop("label"))
+    ibsi = {"slices": False, **stated["ibsi"]} if "ibsi" in stated else {}
+    if ibsi and (set(images) != {"Original"} or settings["normalize"] or settings["binCount"]):
+        raise ProfileRefused(Sentence("profile_ibsi", "By IBSI's conventions only the original image is measured, in its own units."))
+    return Profile(name, settings, images, classes, label=settings.pop("label"), ibsi=ibsi)
 
 
 def _no_nulls(section: Any) -> Any:

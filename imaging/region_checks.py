@@ -7,6 +7,7 @@ lets go of it and the next sweep begins again. The uploaded file leaves the inbo
 import hashlib
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,23 @@ from accounts import audit
 from accounts.models import User
 from accounts.transitions import advance
 from imaging import archive, assessment, inbox, parsing, regions, slices
-from imaging.models import ArchivedObject, Roi, RoiOutline, Series
+from imaging.models import ArchivedObject, Instance, Roi, RoiOutline, Series
 
 log = logging.getLogger(__name__)
 
-FILE = "mask.nii.gz"
+FILE, DICOM = "mask.nii.gz", "outline.dcm"
+AS_NIFTI = {"media_type": ArchivedObject.MediaType.NIFTI}
+AS_DICOM = {
+    "media_type": ArchivedObject.MediaType.DICOM, "sop_class": "1.2.840.10008.5.1.4.1.1.66.4", "transfer_syntax": "1.2.840.10008.1.2.1"
+}  # fmt: skip
+"""What an outline is in the archive: the mask, and the same as a DICOM segmentation in explicit little endian."""
 ABANDONED = 3600  # seconds after which a file without a row is removed
 LOST = {"code": "lost", "message": "The uploaded file is not there any more. Upload it again.", "params": {}}
+ELSEWHERE = {
+    "code": "elsewhere",
+    "message": "The file says that it was drawn on another series. Upload it on the page of that series.",
+    "params": {},
+}
 UNREADABLE = {"code": "unreadable", "message": "The file or the series cannot be read (%(code)s).", "params": {}}
 
 
@@ -36,7 +47,7 @@ def sweep() -> int:
 
 
 _DUE = Q(series__assessed_revision=F("series__revision")) & (
-    Q(state=Roi.State.RECEIVED) | (Q(state=Roi.State.ALIGNED) & ~Q(checked_revision=F("series__revision")))
+    Q(state=Roi.State.RECEIVED) | (Q(state__in=[Roi.State.ALIGNED, Roi.State.COMPARED]) & ~Q(checked_revision=F("series__revision")))
 )
 
 
@@ -66,14 +77,26 @@ def check_once(*, roi_id: int) -> bool:
 
 def _ask(roi: Roi, series: Series, directory: Path) -> dict[str, Any]:
     """What the limited process says of the mask, and the pictures that show it drawn."""
-    mask = inbox.locate_mask(roi.uuid) if roi.object is None else _kept(roi.object.sha256)
+    kept = roi.object is not None
+    mask = _kept(roi.object.sha256) if kept else inbox.locate_mask(roi.uuid)
+    said = {"kept": False, "kind": "", "findings": [], "apart_mm": None, "voxels": None, "sources": [], "outlines": []}
     if not mask.exists():
-        return {"kept": False, "findings": [LOST], "apart_mm": None, "voxels": None, "outlines": []}
+        return {**said, "findings": [LOST]}
     try:
-        return parsing.check_mask(mask, images(series), directory / FILE)
+        answer = parsing.check_mask(
+            mask, images(series), directory / FILE, segment=None if kept else roi.segment, said={"reader": roi.reader}, dicom=DICOM
+        )
     except parsing.Unparseable as error:
-        finding = UNREADABLE | {"params": {"code": error.code}}
-        return {"kept": False, "findings": [finding], "apart_mm": None, "voxels": None, "outlines": []}
+        return {**said, "findings": [UNREADABLE | {"params": {"code": error.code}}]}
+    if not answer["findings"] and _drawn_elsewhere(series, answer["sources"]):
+        answer["findings"] = [ELSEWHERE]
+    return answer
+
+
+def _drawn_elsewhere(series: Series, sources: Sequence[str]) -> bool:
+    """Whether the file names images of another series of this center; UIDs from before the edge are known to nobody here."""
+    known = Instance.objects.filter(center_id=series.center_id, sop_instance_uid__in=sources)
+    return known.exclude(series=series).exists()
 
 
 def images(series: Series) -> list[Path]:
@@ -98,12 +121,14 @@ def _unchanged(series: Series) -> bool:
 def _write(roi: Roi, series: Series, said: dict[str, Any], file: Path) -> None:
     system = User.objects.system()
     with audit.act(by=system, action="roi.checked"):
-        roi.object = roi.object or (_archived(file) if said["kept"] else None)
+        roi.object = roi.object or (_archived(file, AS_NIFTI) if said["kept"] else None)
         roi.checked_revision, roi.findings = series.revision, said["findings"]
+        roi.file_format = roi.file_format or said["kind"]
         roi.apart_mm, roi.voxels = said["apart_mm"], said["voxels"] or roi.voxels
         if said["findings"]:
             _refuse(roi, series, system)
         else:
+            roi.dicom = _archived(file.with_name(DICOM), AS_DICOM)
             _accept(roi, series, said["outlines"], system)
 
 
@@ -116,39 +141,39 @@ def _refuse(roi: Roi, series: Series, by: User) -> None:
 
 
 def _accept(roi: Roi, series: Series, outlines: list[dict[str, Any]], by: User) -> None:
-    for other in series.rois.filter(state=Roi.State.ALIGNED).exclude(pk=roi.pk):
+    kept_as = Roi.State.ALIGNED if roi.session == Roi.Session.COUNTS else Roi.State.COMPARED
+    for other in series.rois.filter(state=kept_as, session=roi.session).exclude(pk=roi.pk):
         replaced = advance(other, Roi.State.REPLACED, field="state")
         replaced.replaced_by = roi
         replaced.save(update_fields=["state", "replaced_by"])
     if roi.state == Roi.State.RECEIVED:
-        roi.state = advance(roi, Roi.State.ALIGNED, field="state").state
+        roi.state = advance(roi, kept_as, field="state").state
     roi.save()
     _show(roi, series, outlines)
-    regions.note_ready(series, by)
+    if kept_as == Roi.State.ALIGNED:
+        regions.note_ready(series, by)
 
 
 def _show(roi: Roi, series: Series, outlines: list[dict[str, Any]]) -> None:
-    """Draw the slices through the region and keep its outline on every slice that is drawn."""
+    """Draw the slices through the region and keep its outline on every slice that it marks."""
     instances = list(series.instances.select_related("object").order_by("pk"))
     try:
         slices.draw_places(series, assessment.judge(instances), instances, {one["place"] for one in outlines if one["shown"]})
     except parsing.Unparseable as error:
         log.warning("outline %s: its slices could not be drawn (%s)", roi.uuid, error.code)
-    drawn = set(series.key_slices.filter(revision=series.revision).values_list("place", flat=True))
     RoiOutline.objects.bulk_create(
         RoiOutline(
             roi=roi, revision=series.revision, place=one["place"], width=one["width"], height=one["height"], polygons=one["polygons"],
             pixels=one["pixels"],
         )
         for one in outlines
-        if one["place"] in drawn
     )  # fmt: skip
 
 
-def _archived(file: Path) -> ArchivedObject:
+def _archived(file: Path, what: dict[str, str]) -> ArchivedObject:
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     archive.put(file, sha256)
-    defaults = {"size": file.stat().st_size, "media_type": ArchivedObject.MediaType.NIFTI}
+    defaults = {"size": file.stat().st_size, **what}
     return ArchivedObject.objects.get_or_create(sha256=sha256, defaults=defaults)[0]
 
 

@@ -17,7 +17,7 @@ EXPORT = "export.run"
 FIRST = 20
 LOOKS: dict[str, tuple[str, str]] = {
     Roi.State.RECEIVED: ("half", "info"), Roi.State.ALIGNED: ("ok", "ok"), Roi.State.REFUSED: ("bad", "bad"),
-    Roi.State.REPLACED: ("na", ""), Roi.State.VOIDED: ("na", ""),
+    Roi.State.COMPARED: ("ok", "info"), Roi.State.REPLACED: ("na", ""), Roi.State.VOIDED: ("na", ""),
 }  # fmt: skip
 """Icon and tone of an outline's state."""
 
@@ -50,6 +50,11 @@ class RegionView:
     may_export: bool
     expected: int = features.EXPECTED
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def sessions(self) -> list[tuple[str, str | Promise]]:
+        """What an outline may be uploaded as; those for comparison once there is one to compare with."""
+        return list(Roi.Session.choices) if self.in_force else []
 
     @property
     def is_moving(self) -> bool:

@@ -1,21 +1,26 @@
 """Forms, progress and download of outlines and their features. They read and hand over; the rules stand in `imaging.regions`."""
 
 import csv
+import re
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import audit
 from accounts.models import AccessRecord
-from imaging import extraction, regions
+from imaging import archive, extraction, outline_export, regions
+from imaging.models import Roi
 from imaging.region_panels import EXPORT, region_view
 from imaging.series import series_for
 from imaging.views import series_page
 from studies.access import require
+from studies.exchange import date_shift, row_tokens
 
 ANSWERS = {"yes": True, "no": False}
 
@@ -31,6 +36,8 @@ def upload(request: HttpRequest, uuid: UUID) -> HttpResponse:
             treatment_known=ANSWERS.get(request.POST.get("treatment_known", "")),
             reader=request.POST.get("reader", ""),
             reason=request.POST.get("reason", ""),
+            segment=_number(request.POST.get("segment", "")),
+            session=request.POST.get("session", Roi.Session.COUNTS),
             by=request.user,
         )
     except ValidationError as error:
@@ -67,15 +74,49 @@ def features_csv(request: HttpRequest, uuid: UUID) -> HttpResponse:
     kept = get_object_or_404(regions.features_for(request.user), uuid=uuid)
     series = kept.roi.series
     require(request.user, EXPORT, series.center)
-    audit.record(kind=AccessRecord.Kind.EXPORT, by=request.user, subject=f"features {kept.uuid}", detail={"rows": len(kept.values)})
-    mark = "SYNTHETIC-" if series.participant.study.synthetic else ""
+    person = series.participant
+    detail = {"study": person.study.code, "participant": str(person.uuid), "rows": len(kept.values)}
+    audit.record(kind=AccessRecord.Kind.EXPORT, by=request.user, subject=f"features {kept.uuid}", detail=detail)
+    mark = "SYNTHETIC-" if person.study.synthetic else ""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
-    name = f"{mark}{series.participant.study_number}-{series.phase or 'series'}-{kept.sha256[:12]}.csv"
+    name = f"{mark}{person.study_number}-{series.phase or 'series'}-{kept.sha256[:12]}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     writer = csv.writer(response, lineterminator="\n")
     writer.writerow(["feature", "value", "image_sha256", "mask_sha256", "parameters_sha256", "software_sha256"])
     hashes = [kept.image_sha256, kept.mask_sha256, kept.profile_sha256, kept.software_sha256]
     writer.writerows([name, value, *hashes] for name, value in kept.values)
+    return response
+
+
+def _number(text: str) -> int | None:
+    """A region's number as it was typed; None where the field was left empty. Raises ValidationError."""
+    if not text.strip():
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text.strip()):
+        raise ValidationError(_("The number of the region is a whole number, as the file's program shows it."))
+    return int(text)
+
+
+@require_GET
+def outline_dicom(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """An outline as a DICOM segmentation for a viewer, its days shifted; recorded as an export."""
+    roi = get_object_or_404(regions.rois_for(request.user).select_related("dicom", "series__imaging_study"), uuid=uuid)
+    series = roi.series
+    require(request.user, EXPORT, series.center)
+    if roi.dicom is None:
+        raise Http404
+    person = series.participant
+    days, scanned = row_tokens.offset(person.study_number), series.imaging_study.study_date
+    data = outline_export.dated(
+        archive.read(roi.dicom.sha256),
+        study_day=scanned and date_shift.move(scanned, days),
+        content_day=date_shift.move(timezone.localdate(roi.uploaded_at), days),
+    )
+    detail = {"study": person.study.code, "participant": str(person.uuid), "rows": 1}
+    audit.record(kind=AccessRecord.Kind.EXPORT, by=request.user, subject=f"outline {roi.uuid}", detail=detail)
+    mark = "SYNTHETIC-" if person.study.synthetic else ""
+    response = HttpResponse(data, content_type="application/dicom")
+    response["Content-Disposition"] = f'attachment; filename="{mark}{person.study_number}-{series.phase or "series"}-{roi.reader}.dcm"'
     return response
 
 

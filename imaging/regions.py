@@ -15,17 +15,16 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.transitions import NotAllowedNow, advance
-from imaging import features, inbox, nifti
+from imaging import features, inbox, region_files
 from imaging.models import FeatureSet, Roi, Series
 from imaging.series import SERIES_PAGE, series_for
 from studies import milestones
 from studies.access import require
 from studies.models import Participant
-from studies.vocabulary import MilestoneKind, ParticipantStatus, Withdrawal
+from studies.vocabulary import MilestoneKind
 
 UPLOAD = "roi.upload"
 LARGEST = 256 * 2**20  # bytes of an uploaded file
-_START = 4096
 
 
 class Upload(Protocol):
@@ -47,21 +46,37 @@ def features_for(user: User) -> QuerySet[FeatureSet]:
 
 
 @transaction.atomic
-def upload(*, series: Series, file: Upload, treatment_known: bool | None, by: User, reader: str = "", reason: str = "") -> Roi:
-    """Hand in a NIfTI mask (label 1 = tumour) drawn on a series by `reader` (the uploader unless named).
+def upload(
+    *,
+    series: Series,
+    file: Upload,
+    treatment_known: bool | None,
+    by: User,
+    reader: str = "",
+    reason: str = "",
+    segment: int | None = None,
+    session: str = Roi.Session.COUNTS,
+) -> Roi:
+    """Hand in an outline (NIfTI, NRRD, DICOM SEG or RTSTRUCT) drawn on a series by `reader` (the uploader unless named).
 
+    `segment` names the tumour's region in a file that holds several; label 1 of a NIfTI or NRRD mask is taken otherwise.
     `treatment_known` says whether the reader knew the adjuvant treatment; it must be answered. Where an outline is in force, `reason`
-    says why another takes its place. Raises ValidationError for what can be mended, NotAllowedNow while a check is going on.
+    says why another takes its place. One of another `session` is drawn for comparison with the one in force and never counts: by somebody
+    else ("second"), or by the same reader again ("repeat"). Raises ValidationError for what can be mended, NotAllowedNow while a check is
+    going on.
     """
     require(by, UPLOAD, series.center)
     series = Series.objects.select_for_update(of=("self",)).select_related("participant").get(pk=series.pk)
-    _may_come(series, reason)
+    reader = reader.strip() or by.username
+    _may_come(series, reason, session)
+    if session != Roi.Session.COUNTS:
+        _may_be_compared(series, reader, session)
     if treatment_known is None:
         raise ValidationError(_("Say whether the reader knew the treatment."))
-    body = _nifti(file)
+    body = _known(file)
     roi = Roi(
-        uuid=uuid4(), series=series, reader=reader.strip() or by.username, treatment_known=treatment_known, reason=reason.strip(),
-        uploaded_by=by,
+        uuid=uuid4(), series=series, reader=reader, treatment_known=treatment_known, reason=reason.strip(), uploaded_by=by,
+        segment=segment, session=session,
     )  # fmt: skip
     roi.full_clean()
     _keep(roi, body, file.size or 0)
@@ -72,16 +87,18 @@ def upload(*, series: Series, file: Upload, treatment_known: bool | None, by: Us
 
 @transaction.atomic
 def void(*, roi: Roi, reason: str, by: User) -> Roi:
-    """Take an outline in force back; its features count no more. Raises ValidationError without a reason, NotAllowedNow otherwise."""
+    """Take an outline back; its features count no more. Raises ValidationError without a reason, NotAllowedNow otherwise."""
     require(by, UPLOAD, roi.series.center)
     if not reason.strip():
         raise ValidationError(_("Say why the outline is taken back."))
+    counted = roi.session == Roi.Session.COUNTS
     taken = advance(roi, Roi.State.VOIDED, field="state")
     taken.void_reason = reason.strip()
     with audit.act(by=by, action="roi.voided", reason=taken.void_reason):
         taken.full_clean()
         taken.save(update_fields=["state", "void_reason"])
-        retract_milestones(taken.series, by)
+        if counted:
+            retract_milestones(taken.series, by)
     return taken
 
 
@@ -103,27 +120,39 @@ def note_ready(series: Series, by: User) -> None:
     )  # fmt: skip
 
 
-def _may_come(series: Series, reason: str) -> None:
+def _may_come(series: Series, reason: str, session: str) -> None:
     participant: Participant = series.participant
-    if participant.status == ParticipantStatus.WITHDRAWN and participant.withdrawal == Withdrawal.NO_NEW_DATA:
+    if participant.data_until is not None:
         raise NotAllowedNow(_("The participant has withdrawn and gives no new data."))
     if not series.verdict:
         raise NotAllowedNow(_("This series is still being received. Wait until its slices are shown, then upload the outline."))
     if series.rois.filter(state=Roi.State.RECEIVED).exists():
         raise NotAllowedNow(_("Another outline of this series is being checked. Reload the page in a few seconds."))
-    if series.rois.filter(state=Roi.State.ALIGNED).exists() and not reason.strip():
+    same = series.rois.filter(state__in=[Roi.State.ALIGNED, Roi.State.COMPARED], session=session)
+    if same.exists() and not reason.strip():
         raise ValidationError(_("Say why another outline takes the place of the present one: both stay in the history."))
 
 
-def _nifti(file: Upload) -> inbox.Readable:
-    """The file from its first byte, once its size and its header are those of a NIfTI image."""
+def _may_be_compared(series: Series, reader: str, session: str) -> None:
+    """Agreement between readers needs two of them, agreement of a reader with himself one."""
+    counts = series.rois.filter(state=Roi.State.ALIGNED).first()
+    if counts is None:
+        raise NotAllowedNow(_("There is no outline in force to compare with. Upload the outline that counts first."))
+    if session == Roi.Session.SECOND and reader == counts.reader:
+        raise ValidationError(_("The outline in force is by the same reader: upload this one as drawn again."))
+    if session == Roi.Session.REPEAT and reader != counts.reader:
+        raise ValidationError(_("The outline in force is by another reader: upload this one as a second reader's."))
+
+
+def _known(file: Upload) -> inbox.Readable:
+    """The file from its first byte, once its size and its first bytes are those of an outline."""
     if not file.size:
-        raise ValidationError(_("Choose a file with the outline: a NIfTI mask (.nii or .nii.gz)."))
+        raise ValidationError(_("Choose a file with the outline: NIfTI (.nii, .nii.gz), NRRD, DICOM SEG or RTSTRUCT."))
     if file.size > LARGEST:
         raise ValidationError(_("The file is larger than %(most)d MiB. Save the mask packed (.nii.gz).") % {"most": LARGEST // 2**20})
-    start = file.read(_START)
-    if not nifti.is_nifti(start):
-        raise ValidationError(_("This is not a NIfTI file. Save the mask as .nii or .nii.gz and upload that."))
+    start = file.read(region_files.HEAD)
+    if region_files.kind_of(start) is None:
+        raise ValidationError(_("This is no outline. Save it as NIfTI (.nii, .nii.gz), NRRD, DICOM SEG or RTSTRUCT and upload that."))
     return _Joined(io.BytesIO(start), file)
 
 

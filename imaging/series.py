@@ -14,6 +14,7 @@ from imaging.phase import Phase
 from studies import milestones
 from studies.access import participants_for, require
 from studies.models import Participant
+from studies.quality import checking
 from studies.vocabulary import MilestoneKind
 
 VIEW, CONFIRM = "image.view", "phase.confirm"
@@ -48,6 +49,7 @@ def pick_phase(*, series: Series, phase: str, by: User, reason: str = "") -> Ser
         series.full_clean()
         series.save(update_fields=["phase", "phase_picked_at", "phase_picked_by"])
         _tell_timeline(series, by)
+    checking.on_saved(series.participant)
     return series
 
 

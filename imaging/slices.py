@@ -8,6 +8,7 @@ from imaging import archive, parsing
 from imaging.geometry import Geometry, sides
 from imaging.models import ArchivedObject, Instance, KeySlice, Series
 from imaging.parsing import Drawing
+from imaging.windows import WHOLE
 
 HOW_MANY = 9
 
@@ -35,18 +36,24 @@ def draw(series: Series, geometry: Geometry, instances: Sequence[Instance]) -> N
 
 def draw_places(series: Series, geometry: Geometry, instances: Sequence[Instance], places: Collection[int]) -> None:
     """Draw further slices, by their place (1 … n), of the series' present revision, where none is drawn yet. Raises as `draw`."""
-    drawn = set(series.key_slices.filter(revision=series.revision).values_list("place", flat=True))
+    drawn = set(series.key_slices.filter(revision=series.revision).exclude(window=WHOLE).values_list("place", flat=True))
     wanted = [place for place in sorted(places) if place not in drawn]
     _draw(series, {HOW_MANY + one.place: one for one in _chosen(geometry, instances, [place - 1 for place in wanted])})
 
 
-def _draw(series: Series, indexed: Mapping[int, Chosen]) -> None:
+def draw_all(series: Series, geometry: Geometry, instances: Sequence[Instance]) -> None:
+    """Keep the values of every slice of the series' present revision for the viewer. Raises as `draw`."""
+    everything = _chosen(geometry, instances, range(len(geometry.order)))
+    _draw(series, {one.place: one for one in everything}, whole=True)
+
+
+def _draw(series: Series, indexed: Mapping[int, Chosen], *, whole: bool = False) -> None:
     chosen = list(indexed.values())
     for one in chosen:
         archive.read(one.instance.object.sha256)  # only verified bytes are decoded
     with archive.workplace(f"slices-{series.pk}") as directory:
         files = [(archive.locate(one.instance.object.sha256), one.frame) for one in chosen]
-        for (index, one), drawings in zip(indexed.items(), parsing.draw(files, directory), strict=True):
+        for (index, one), drawings in zip(indexed.items(), parsing.draw(files, directory, whole=whole), strict=True):
             for drawing in drawings:
                 _keep(series, index, one, drawing)
 

@@ -1,7 +1,7 @@
 """The sweeps of this room, asked for by the clock every few seconds; each asks the database what is due."""
 
 from accounts.work import task
-from imaging import assessment, extraction, ingest, region_checks
+from imaging import assessment, extraction, ingest, region_checks, viewing
 
 
 @task(queue="ingest")
@@ -12,8 +12,9 @@ def sweep_inbox() -> None:
 
 @task(queue="ingest")
 def sweep_series() -> None:
-    """Judge, draw and propose for the series that changed; safe to run twice and by several workers at once."""
+    """Judge, draw and propose for the series that changed, then keep for the viewer; safe to run twice and by several workers at once."""
     assessment.sweep()
+    viewing.sweep()
 
 
 @task(queue="ingest")

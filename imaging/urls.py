@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging import gateway_api, region_views, views
+from imaging import gateway_api, measuring_views, region_views, views
 
 urlpatterns = [
     path("series/<uuid:uuid>/", views.series, name="series"),
@@ -11,9 +11,15 @@ urlpatterns = [
     path("series/<uuid:uuid>/outline/state/", region_views.state, name="roi-state"),
     path("outlines/<uuid:uuid>/take-back/", region_views.void, name="roi-void"),
     path("outlines/<uuid:uuid>/measure/", region_views.measure, name="roi-measure"),
+    path("outlines/<uuid:uuid>.dcm", region_views.outline_dicom, name="roi-dicom"),
     path("features/<uuid:uuid>.csv", region_views.features_csv, name="features-csv"),
+    path("participants/<uuid:uuid>/viewer/", views.viewer, name="viewer"),
+    path("measurements/", measuring_views.measurements, name="measurements"),
+    path("measurements/list.json", measuring_views.feature_list_file, name="feature-list"),
+    path("measurements/list/new/", measuring_views.feature_list_new, name="feature-list-new"),
     path("slices/<uuid:uuid>.png", views.slice_image, name="slice"),
     path("edge/v1/packages/<str:digest>", gateway_api.package, name="edge-package"),
     path("edge/v1/packages/<str:digest>/receipt", gateway_api.receipt, name="edge-receipt"),
     path("edge/v1/heartbeat", gateway_api.heartbeat, name="edge-heartbeat"),
+    path("edge/v1/screenings", gateway_api.screenings, name="edge-screenings"),
 ]

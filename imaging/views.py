@@ -8,20 +8,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import audit
-from accounts.models import AccessRecord
-from imaging import archive, panels, region_panels
+from imaging import archive, panels, region_panels, viewer_panels, windows
 from imaging.models import KeySlice, Series
-from imaging.series import CONFIRM, pick_phase, series_for
+from imaging.series import CONFIRM, VIEW, pick_phase, series_for
 from imaging.words import WINDOWS
-from studies.access import Permission, may
+from studies.access import Permission, may, participants_for
 
 
 @require_GET
 def series(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Is this the right phase, measured right? All key slices, the geometry and what the headers say."""
     shown = get_object_or_404(series_for(request.user), uuid=uuid)
-    audit.record(kind=AccessRecord.Kind.READ, by=request.user, subject=f"series {shown.uuid}")
     return series_page(request, shown)
 
 
@@ -58,10 +55,26 @@ def series_phase(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 @require_GET
+def viewer(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Is the outline right? Both phases side by side at one height, slice by slice; works by links alone."""
+    participant = get_object_or_404(participants_for(request.user, VIEW), uuid=uuid)
+    shown = viewer_panels.viewer_of(participant, request.user, request.GET)
+    context = {
+        "viewer": shown,
+        "participant": participant,
+        "may_open_participant": may(request.user, Permission.PARTICIPANT_VIEW, participant.center),
+    }
+    return render(request, "imaging/viewer.html", context)
+
+
+@require_GET
 def slice_image(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """The bytes of one drawn slice, as the worker stored them."""
-    drawn = get_object_or_404(KeySlice.objects.select_related("object").filter(series__in=series_for(request.user)), uuid=uuid)
-    response = HttpResponse(archive.read(drawn.object.sha256), content_type="image/png")
+    """The bytes of one drawn slice as the worker stored them, or a kept slice through the window that is asked for."""
+    drawn = get_object_or_404(KeySlice.objects.select_related("object", "series").filter(series__in=series_for(request.user)), uuid=uuid)
+    data = archive.read(drawn.object.sha256)
+    if drawn.window == windows.WHOLE:
+        data = windows.through(data, *viewer_panels.window_of(drawn, request.GET.get("window", "")))
+    response = HttpResponse(data, content_type="image/png")
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-store"
     return response

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from imaging.arrival import Lack
 from imaging.geometry import Verdict
 from imaging.phase import Reason
 
@@ -25,6 +26,12 @@ VERDICTS: dict[Verdict, Judgement] = {
     Verdict.DUPLICATE_POSITIONS: Judgement(
         "bad", "bad", _("double slices"), _("Two slices lie at the same place. Check in the PACS whether the series was stored twice.")
     ),
+    Verdict.CONFLICTING_POSITIONS: Judgement(
+        "bad",
+        "bad",
+        _("different slices at one place"),
+        _("Slices at the same place show different images, and the headers do not tell which belong together. Send one reconstruction."),
+    ),
     Verdict.SEVERAL_ACQUISITIONS: Judgement(
         "bad",
         "bad",
@@ -36,6 +43,12 @@ VERDICTS: dict[Verdict, Judgement] = {
         "bad",
         _("mixed orientations"),
         _("The slices are not parallel. Send the original axial series without localizers and reformats."),
+    ),
+    Verdict.MIXED_REFERENCE: Judgement(
+        "bad",
+        "bad",
+        _("mixed frames of reference"),
+        _("The slices were not taken in one position of the patient. Send each scan as a series of its own."),
     ),
     Verdict.MIXED_SPACING: Judgement(
         "bad", "bad", _("mixed pixel sizes"), _("The slices have different pixel sizes. Send the original series of one reconstruction.")
@@ -60,6 +73,7 @@ REASONS: dict[Reason, Promise] = {
     Reason.DELAY: _("the time since the injection fits"),
     Reason.ORDER: _("its place among the contrast series"),
     Reason.NO_CONTRAST: _("scanned before the contrast agent"),
+    Reason.NOT_ORIGINAL: _("a localizer, a bolus test, a subtraction or a projection"),
     Reason.CONFLICT: _("the description and the times disagree"),
     Reason.NO_EVIDENCE: _("the headers do not tell"),
 }
@@ -67,5 +81,13 @@ REASONS: dict[Reason, Promise] = {
 WINDOWS: dict[str, Promise] = {
     "soft_tissue": _("soft tissue window"),
     "liver": _("narrow liver window"),
+    "lung": _("lung window"),
+    "bone": _("bone window"),
     "percentile": _("window from the image"),
+}
+
+LACKS: dict[Lack, Promise] = {
+    Lack.ABSENT: _("not there"),
+    Lack.UNCONFIRMED: _("to be confirmed"),
+    Lack.FAULTY: _("not a regular stack"),
 }

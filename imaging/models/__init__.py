@@ -1,12 +1,14 @@
 """What the platform holds of images: how they came (transport), what they are (archive), and what is measured on them."""
 
 from imaging.models.images import ArchivedObject, ImagingStudy, Instance, InstanceConflict, KeySlice, Series
+from imaging.models.lists import FeatureList
 from imaging.models.measures import Extraction, FeatureSet, Roi, RoiOutline
 from imaging.models.transport import Gateway, Package, PackageReceipt
 
 __all__ = [
     "ArchivedObject",
     "Extraction",
+    "FeatureList",
     "FeatureSet",
     "Gateway",
     "ImagingStudy",

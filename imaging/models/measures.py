@@ -20,19 +20,27 @@ class Roi(models.Model):
     """A reader's mask of the tumour on one series, and whether it lies on the series' voxels.
 
     `findings` are the sentences of the check as data (code, message, params). At most one region of a series is in force (aligned);
-    a new one takes its place only once it was found aligned itself.
+    a new one takes its place only once it was found aligned itself. Outlines drawn to learn how far readers agree (`session`) are measured
+    likewise and kept for comparison: they are never in force, and no model ever sees them.
     """
+
+    class Session(models.TextChoices):
+        COUNTS = "counts", _("the outline that counts")
+        SECOND = "second", _("by a second reader, for comparison")
+        REPEAT = "repeat", _("by the same reader again, for comparison")
 
     class State(models.TextChoices):
         RECEIVED = "received", _("being checked")
         ALIGNED = "aligned", _("lies on the images")
+        COMPARED = "compared", _("kept for comparison")
         REFUSED = "refused", _("refused")
         REPLACED = "replaced", _("replaced")
         VOIDED = "voided", _("taken back")
 
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
-        State.RECEIVED: {State.ALIGNED, State.REFUSED},
+        State.RECEIVED: {State.ALIGNED, State.COMPARED, State.REFUSED},
         State.ALIGNED: {State.REFUSED, State.REPLACED, State.VOIDED},
+        State.COMPARED: {State.REFUSED, State.REPLACED, State.VOIDED},
         State.REFUSED: set(),
         State.REPLACED: set(),
         State.VOIDED: set(),
@@ -41,12 +49,18 @@ class Roi(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     series = models.ForeignKey(Series, models.PROTECT, related_name="rois")
     object = models.ForeignKey(ArchivedObject, models.PROTECT, null=True, blank=True, related_name="+")
+    dicom = models.ForeignKey(
+        ArchivedObject, models.PROTECT, null=True, blank=True, related_name="+", help_text="the same as a DICOM segmentation without days"
+    )
     reader = models.CharField(
         max_length=40,
         help_text="code of the person who drew it",
         validators=[RegexValidator(r"^[\w.-]+\Z", _("A reader's code has letters, digits, points and hyphens only."))],
     )
+    session = models.CharField(max_length=6, choices=Session, default=Session.COUNTS)
     treatment_known = models.BooleanField(help_text="whether the reader knew the adjuvant treatment")
+    file_format = models.CharField(max_length=8, blank=True, help_text="nifti, nrrd or dicom: what the reader's file was")
+    segment = models.PositiveIntegerField(null=True, blank=True, help_text="the number of the region that was chosen in the file")
     reason = models.CharField(max_length=200, blank=True, help_text="why it takes the place of another")
     uploaded_at = models.DateTimeField(default=timezone.now)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
@@ -72,9 +86,20 @@ class Roi(models.Model):
                 name="roi_one_being_checked",
                 violation_error_message=_("Another outline of this series is being checked."),
             ),
+            models.UniqueConstraint(
+                fields=["series", "session"],
+                condition=Q(state="compared"),
+                name="roi_one_compared_per_session",
+                violation_error_message=_("Another outline of this series is kept for the same comparison."),
+            ),
+            models.CheckConstraint(
+                name="roi_compared_never_counts",
+                violation_error_message=_("An outline for comparison is never the one that counts."),
+                condition=(~Q(state="aligned") | Q(session="counts")) & (~Q(state="compared") | ~Q(session="counts")),
+            ),
             models.CheckConstraint(
                 name="roi_in_force_is_archived",
-                condition=~Q(state__in=["aligned", "replaced", "voided"])
+                condition=~Q(state__in=["aligned", "compared", "replaced", "voided"])
                 | Q(object__isnull=False, voxels__isnull=False, checked_revision__gt=0),
             ),
             models.CheckConstraint(

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from studies.models import Participant
+from tests.imaging import readings
 from tests.imaging import world as worlds
 
 
@@ -23,3 +25,9 @@ def world(db: None, var: Path) -> worlds.World:
 @pytest.fixture
 def participant(world: worlds.World) -> Participant:
     return world.enrol()
+
+
+@pytest.fixture
+def tables(world: worlds.World) -> dict[str, np.ndarray]:
+    """Participants whose tumours were outlined by two readers and by one twice: see `readings.outlined_twice`."""
+    return readings.outlined_twice(world)

@@ -205,7 +205,9 @@ def test_all_features_are_exported_by_who_may_and_that_is_recorded(case: Case) -
     assert len(lines) == 1 + EXPECTED
     assert lines[1].split(",")[:3] == [*kept.values[0], kept.image_sha256]
     assert f"SYNTHETIC-{case.participant.study_number}-arterial-" in answer["Content-Disposition"]
-    assert AccessRecord.objects.get(kind="export").subject == f"features {kept.uuid}"
+    taken = AccessRecord.objects.get(kind="export")
+    assert taken.subject == f"features {kept.uuid}"
+    assert (taken.detail["study"], taken.detail["participant"]) == (case.world.study.code, str(case.participant.uuid))
 
 
 # Worker processes

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from imaging.geometry import Gap, Slice, Verdict, assess, sides
+from imaging.separation import By, Part
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -55,13 +56,59 @@ def test_two_phases_in_one_series_are_told_from_doubles() -> None:
     """NW-09: the same positions under two acquisition numbers are two phases."""
     second = [replace(one, key=f"b{one.key}", acquisition="2") for one in stack()]
     found = assess(stack() + second)
-    assert (found.verdict, found.acquisitions, found.duplicates) == (Verdict.SEVERAL_ACQUISITIONS, 2, 20)
+    assert (found.verdict, found.duplicates) == (Verdict.SEVERAL_ACQUISITIONS, 20)
+    assert found.parts == (Part(By.ACQUISITION, "1", 20, 0.0, 47.5), Part(By.ACQUISITION, "2", 20, 0.0, 47.5))
 
 
 def test_two_phases_that_lie_between_each_other_are_found() -> None:
     """NW-09: the second phase is shifted by 0.8 mm, so no position is double, yet the region is covered twice."""
     second = [replace(one, acquisition="2") for one in stack(start=-49.2, name="b")]
     assert assess(stack() + second).verdict is Verdict.SEVERAL_ACQUISITIONS
+
+
+@pytest.mark.parametrize(
+    ("by", "phases", "values"),
+    [
+        (By.TEMPORAL, [{"temporal": "1", "acquired": 36_000.0}, {"temporal": "2", "acquired": 36_040.0}], ["1", "2"]),
+        (By.TRIGGER, [{"trigger": 0.0}, {"trigger": 15_000.0}, {"trigger": 60_000.0}], ["0", "15000", "60000"]),
+        (By.TIME, [{"acquired": 36_030.0}, {"acquired": 36_065.0}, {"acquired": 36_180.0}], ["36030", "36065", "36180"]),
+    ],
+)
+def test_phases_in_one_series_are_told_by_what_the_headers_have(by: By, phases: list[dict[str, object]], values: list[str]) -> None:
+    """NW-09: one acquisition number, the same 20 places in each pass: the temporal position, the trigger or the time tells them."""
+    mixed = [replace(one, key=f"{i}{one.key}", **said) for i, said in enumerate(phases) for one in stack()]
+    found = assess(random.Random(1).sample(mixed, len(mixed)))
+    assert found.verdict is Verdict.SEVERAL_ACQUISITIONS
+    assert [(part.by, part.value, part.count, part.start, part.end) for part in found.parts] == [(by, one, 20, 0.0, 47.5) for one in values]
+
+
+def test_pauses_between_slices_of_one_pass_are_shorter_than_between_passes() -> None:
+    """NW-09: helical slices every 0.3 s; the second pass begins 33 s after the first one's end."""
+    starts = {"a": 100.0, "b": 139.0}
+    mixed = [replace(one, key=f"{name}{one.key}", acquired=at + 0.3 * i) for name, at in starts.items() for i, one in enumerate(stack())]
+    assert [(part.count, part.acquired) for part in assess(mixed).parts] == [(20, 100.0), (20, 139.0)]
+
+
+def test_pictures_at_one_place_are_doubles_when_they_are_the_same() -> None:
+    """NW-09: slices 4 and 5 once more: 4 with the same picture, 5 with another."""
+    slices = [replace(one, pixels=one.key) for one in stack()]
+    same = assess([*slices, replace(slices[4], key="again")])
+    assert (same.verdict, same.duplicates, same.conflicting) == (Verdict.DUPLICATE_POSITIONS, 1, 0)
+    other = assess([*slices, replace(slices[4], key="again"), replace(slices[5], key="other", pixels="else")])
+    assert (other.verdict, other.duplicates, other.conflicting) == (Verdict.CONFLICTING_POSITIONS, 2, 1)
+
+
+def test_two_frames_of_reference_are_no_stack() -> None:
+    """PS3.3 C.7.4.1: positions in two frames of reference cannot be compared; 12 and 8 slices."""
+    slices = [replace(one, reference="1.2" if i < 12 else "1.3") for i, one in enumerate(stack())]
+    found = assess(slices)
+    assert (found.verdict, found.groups) == (Verdict.MIXED_REFERENCE, (12, 8))
+
+
+def test_mixed_orientations_are_counted() -> None:
+    """NW-09: 20 axial slices, 3 coronal, one localizer."""
+    coronal = [replace(one, key=f"c{one.key}", orientation=(1.0, 0.0, 0.0, 0.0, 0.0, -1.0)) for one in stack(3)]
+    assert assess([*stack(), *coronal, replace(stack(1)[0], key="l", localizer=True)]).groups == (20, 3, 1)
 
 
 def test_stations_that_follow_each_other_are_one_stack() -> None:
@@ -114,7 +161,9 @@ def test_uneven_spacing_is_no_gap() -> None:
     moved = [
         replace(one, position=(-160.0, -170.0, (one.position or (0, 0, 0))[2] + (0.7 if i > 9 else 0))) for i, one in enumerate(slices)
     ]
-    assert assess(moved).verdict is Verdict.UNEVEN
+    found = assess(moved)
+    assert found.verdict is Verdict.UNEVEN
+    assert found.off == pytest.approx(9 * 0.7 / 19)  # slice 9 lies at 22.5 mm, the even grid of 48.2 / 19 mm has it at 22.83
 
 
 @pytest.mark.parametrize(

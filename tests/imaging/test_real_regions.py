@@ -69,6 +69,17 @@ def test_tumour_of_the_ct_phantom_gives_the_values_of_the_original_files(world: 
 
 
 @needs_data
+def test_structure_set_with_the_hospitals_uids_lands_on_the_edges_series(world: World, participant: Participant) -> None:
+    """IBSI's RTSTRUCT names the original images; the edge gave them new UIDs: matched by place, 125,256 voxels as in the published mask."""
+    paths = sorted((DATA / "ibsi1_ct_phantom" / "dicom" / "image").glob("*.dcm"))
+    [series] = receive(world, participant, [cleaned(path, participant.study_number) for path in paths])
+    [given] = (DATA / "ibsi1_ct_phantom" / "dicom" / "mask").glob("*.dcm")
+    roi = outlined(series, "arterial", SimpleUploadedFile("RS.dcm", given.read_bytes()), world)
+    assert (roi.state, roi.findings, roi.voxels, roi.file_format) == ("aligned", [], 125_256, "dicom")
+    assert roi.outlines.count() == 26
+
+
+@needs_data
 def test_that_mask_on_another_patients_liver_is_refused_by_how_much(world: World, participant: Participant) -> None:
     paths = sorted((DATA / "crlm_liver_ct").rglob("*.dcm"))
     [series] = receive(world, participant, [cleaned(path, participant.study_number) for path in paths])

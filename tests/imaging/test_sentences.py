@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.prime_platform.test_ui_catalogue import CATALOGUE, read_po
 
 ROOM = Path(__file__).parents[2] / "imaging"
-MODULES = ("volumes", "radiomics", "radiomics_grid", "measurer")
+MODULES = ("volumes", "radiomics", "radiomics_grid", "measurer", "region_reading", "segmentation", "structure_set", "drafting")
 
 
 def said() -> Iterator[str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pydicom
+import SimpleITK as sitk
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
@@ -23,11 +25,14 @@ from imaging.edge import envelope, keys
 from imaging.edge.package import seal_package
 from imaging.edge.rules import RULES_SHA256
 from imaging.models import Gateway
+from prime_platform.demo import papers
 from studies import consent, enrollment, screening, setup
 from studies.models import Center, Participant, Study
 from studies.vocabulary import Phase, Role
+from tests import replay
 
 TODAY = date.today()  # noqa: DTZ011 - the study's own today is the local one
+OPENED = TODAY - timedelta(days=100)
 SURGERY = TODAY - timedelta(days=20)
 SCANNED = (SURGERY - timedelta(days=9)).strftime("%Y%m%d")
 ANSWERS = {
@@ -105,18 +110,29 @@ class World:
 
 def build(code: str = "PRIME-T1") -> World:
     """Make the world in the current database and its keys under settings.VAR."""
+    world = replay.once(("imaging", code), lambda: _rows(code))
+    world.package_key, world.public = _platform_keys()
+    return world
+
+
+def _rows(code: str) -> World:
     system = User.objects.system()
     study = setup.create_study(
         code=code, title_zh="测试", title_en="Test", protocol_id="hcc_adjuvant", accrual_from=TODAY - timedelta(days=100), synthetic=True,
         by=system,
     )  # fmt: skip
-    centers = {name: _center(study, name, system) for name in ("01", "02")}
+    added = {
+        name: setup.add_center(study=study, code=name, name_zh=f"医院{name}", name_en=f"Hospital {name}", by=system)
+        for name in ("01", "02")
+    }
+    coordinators = {name: member(study, f"coordinator-{code}-{name}", Role.COORDINATOR, center) for name, center in added.items()}
+    centers = {name: _open(center, system) for name, center in added.items()}
     study = setup.advance_phase(study=study, to=Phase.ACCRUAL, by=system)
-    coordinators = {name: member(study, f"coordinator-{code}-{name}", Role.COORDINATOR, center) for name, center in centers.items()}
+    for center in centers.values():
+        center.study = study
     seeds = {name: keys.new_signing_key() for name in centers}
     doors = {name: gateways.register(study=study, document=document(name, seeds[name]), by=system) for name in centers}
-    package_key, public = _platform_keys()
-    return World(study, centers, coordinators, seeds, doors, package_key, public)
+    return World(study, centers, coordinators, seeds, doors, b"", {})
 
 
 def document(center: str, seed: bytes) -> dict[str, Any]:
@@ -130,17 +146,14 @@ def member(study: Study, username: str, role: str, center: Center | None = None)
     """A person with one role."""
     system = User.objects.system()
     user = create_user(username=username, display_name=username, password="a long enough sentence", by=system, language="en")
-    setup.add_member(study=study, user=user, role=role, center=center, by=system)
+    setup.add_member(study=study, user=user, role=role, center=center, since=OPENED, by=system, delegated=True)
     return user
 
 
-def _center(study: Study, code: str, system: User) -> Center:
-    center = setup.add_center(study=study, code=code, name_zh=f"医院{code}", name_en=f"Hospital {code}", by=system)
-    opened = TODAY - timedelta(days=100)
-    center = setup.file_ethics_approval(
-        center=center, number="2026-001", valid_from=opened, valid_until=TODAY + timedelta(days=300), by=system
-    )
-    return setup.open_center(center=center, on=opened, by=system)
+def _open(center: Center, system: User) -> Center:
+    member(center.study, f"pi-{center.study.code}-{center.code}", Role.SITE_PI, center)
+    papers.file_all(center, since=OPENED, until=TODAY + timedelta(days=300), by=system)
+    return setup.open_center(center=center, on=OPENED, by=system)
 
 
 def _platform_keys() -> tuple[bytes, dict[str, bytes]]:
@@ -232,3 +245,8 @@ def _written(dataset: FileDataset) -> bytes:
     out = io.BytesIO()
     dataset.save_as(out, enforce_file_format=True)
     return out.getvalue()
+
+
+def voxels_of(mask: sitk.Image) -> npt.NDArray[np.uint8]:
+    """A mask as an array (slices, rows, columns)."""
+    return np.asarray(sitk.GetArrayFromImage(mask), dtype=np.uint8)
