@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Right
 
 from accounts import audit
 
@@ -62,7 +63,11 @@ class AccessRecord(models.Model):
 
     class Meta:
         triggers = [audit.append_only()]
-        indexes = [models.Index(fields=["at"])]
+        indexes = [
+            models.Index(fields=["at"]),
+            models.Index(Right("subject", 36), name="accessrecord_named"),  # a subject ends with the public id that was asked for
+            models.Index(fields=["username", "kind", "at"], name="accessrecord_of_whom"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="accessrecord_known_kind",

@@ -1,19 +1,33 @@
 """Making and changing users: the writes behind sign-in."""
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import AccessRecord, User
 
 
 @transaction.atomic
 def create_user(*, username: str, display_name: str, password: str, by: User, language: str = "zh-hans", is_demo: bool = False) -> User:
-    """Make a person who can sign in; what he may do comes from memberships. Raises ValidationError on bad input."""
+    """Make a person who can sign in; what he may do comes from memberships. Raises ValidationError on bad input or a weak password."""
     user = User(username=username, display_name=display_name, language=language, is_demo=is_demo)
+    _check(password, user)
     user.set_password(password)
     user.full_clean()
     with audit.act(by=by, action="user.created"):
         user.save()
+    return user
+
+
+@transaction.atomic
+def give_password(*, user: User, password: str, by: User) -> User:
+    """Give a person a new password; whoever is signed in by the old one is signed out. Raises ValidationError for a weak one."""
+    _check(password, user)
+    user.set_password(password)
+    with audit.act(by=by, action="user.password_given"):
+        user.save(update_fields=["password"])
+    audit.record(kind=AccessRecord.Kind.SIGN_OUT, by=user, subject="new password")
     return user
 
 
@@ -25,3 +39,10 @@ def choose_language(*, user: User, language: str) -> User:
         user.full_clean()
         user.save(update_fields=["language"])
     return user
+
+
+def _check(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from None

@@ -1,12 +1,13 @@
 """The doors: signing in and out, and how a person wants the pages to look."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,7 +15,7 @@ from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import audit, people
+from accounts import audit, guessing, people
 from accounts.models import AccessRecord, User
 
 CHOSEN_AT_THE_DOOR = "language_chosen_at_the_door"
@@ -22,10 +23,22 @@ YEAR = 365 * 24 * 3600
 LOOKS = {"theme": {"light", "dark"}, "keys": {"on", "off"}}
 
 
+class SignInForm(AuthenticationForm):
+    """Name and password; after too many wrong ones the password is not looked at for a while."""
+
+    def clean(self) -> dict[str, Any]:
+        if seconds := guessing.wait(str(self.cleaned_data.get("username", ""))):
+            raise ValidationError(
+                _("Too many attempts under this name. Wait %(seconds)s seconds, then try again.") % {"seconds": seconds}, code="wait"
+            )
+        return super().clean()
+
+
 class SignIn(LoginView):
     """The sign-in page; the same answer for a wrong name and a wrong password, so that nobody can list the users."""
 
     template_name = "sign_in.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -41,9 +54,11 @@ class SignIn(LoginView):
         return _remember(response, settings.LANGUAGE_COOKIE_NAME, user.language)
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        audit.record(kind=AccessRecord.Kind.SIGN_IN_FAILED, by=None)
-        response = super().form_invalid(form)
-        response.status_code = 400
+        waits = form.has_error(NON_FIELD_ERRORS, "wait")
+        if not waits:
+            guessing.failed(str(form.cleaned_data.get("username", "")))
+        response = self.render_to_response(self.get_context_data(form=form, waits=waits))
+        response.status_code = HTTPStatus.TOO_MANY_REQUESTS if waits else HTTPStatus.BAD_REQUEST
         return response
 
 

@@ -3,8 +3,14 @@
 A permission is a string that the room which asks for it declares (`Permission` here; other rooms have their own StrEnum or
 constants) and that `GRANTS` gives to roles. The `*_for(user)` querysets are the scope of every page and API: what is not in them
 does not exist for that person (404, SE-04). `require` is asked once, inside the write function (403).
+
+At a center a role alone lets nobody write: `TASK_OF` names the task behind each entry permission, and who holds the role must have that
+task delegated on the day, and be trained for it (`studies.governance.standing`). A study role needs no delegation.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from enum import StrEnum
 
@@ -16,8 +22,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.once import once
+from studies.governance import standing
 from studies.models import Center, Membership, Participant, Screening, Study
-from studies.vocabulary import Role
+from studies.vocabulary import Role, Task
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -36,31 +44,73 @@ class Permission(StrEnum):
     ENROLL = "participant.enroll"
     WITHDRAW = "participant.withdraw"
     PARTICIPANT_VIEW = "participant.view"
+    CENTER_VIEW = "center.view"
+    """A center's gate, ethics periods, consent versions, delegation log and deviations."""
+    DELEGATE = "task.delegate"
+    IMPORT_RUN = "import.run"
+    EXPORT_RUN = "export.run"
+    EXPORT_UNSHIFTED = "export.unshifted"
+    """True dates of participants in a file that leaves, with a reason."""
+    TRAINING_RECORD = "training.record"
+    SURGERIES_REPORT = "surgeries.report"
+    """Say how many resections the center did in a month."""
+    ERASURE_DECIDE = "erasure.decide"
+    DEVIATION_REPORT = "deviation.report"
+    DEVIATION_ASSESS = "deviation.assess"
+    DEVIATION_CLOSE = "deviation.close"
 
+
+TASK_OF: dict[str, Task] = {
+    "participant.screen": Task.ELIGIBILITY,
+    "surgeries.report": Task.ELIGIBILITY,
+    "participant.enroll": Task.ELIGIBILITY,
+    "consent.record": Task.CONSENT,
+    "participant.withdraw": Task.CONSENT,
+    "entry.record": Task.DATA_ENTRY,
+    "report.enter": Task.DATA_ENTRY,
+    "query.answer": Task.DATA_ENTRY,
+    "range.enter": Task.DATA_ENTRY,
+    "source.upload": Task.DATA_ENTRY,
+    "slide.enter": Task.IMAGING,
+    "phase.confirm": Task.IMAGING,
+    "roi.upload": Task.IMAGING,
+    "treatment.enter": Task.TREATMENT,
+    "visit.enter": Task.FOLLOW_UP,
+    "event.enter": Task.FOLLOW_UP,
+}
+"""The task behind each permission by which somebody at a center enters something; a new one names its task here."""
 
 _SEES_PARTICIPANTS = frozenset(
-    {"study.view", "screening.view", "participant.view", "image.view", "slide.view", "followup.view", "result.view"}
-)
-_ENTERS = frozenset(
     {
-        "participant.screen", "consent.record", "participant.enroll", "participant.withdraw",
-        "baseline.enter", "report.enter", "slide.enter", "phase.confirm", "roi.upload",
-        "treatment.enter", "visit.enter", "event.enter", "query.answer",
+        "study.view", "screening.view", "participant.view", "image.view", "slide.view", "followup.view", "result.view",
+        "query.view", "center.view", "range.view", "lock.view", "agreement.view",
     }
 )  # fmt: skip
+_ENTERS = frozenset(TASK_OF)
 
 GRANTS: dict[Role, frozenset[str]] = {
-    Role.COORDINATOR: _SEES_PARTICIPANTS | _ENTERS,
-    Role.SITE_PI: _SEES_PARTICIPANTS | _ENTERS | {"form.sign", "audit.view_center"},
+    Role.COORDINATOR: _SEES_PARTICIPANTS | _ENTERS | {"unlock.request", "list.hand_over", "deviation.report"},
+    Role.SITE_PI: _SEES_PARTICIPANTS
+    | _ENTERS
+    | {
+        "form.sign", "audit.view_center", "task.delegate", "training.record", "erasure.decide", "unlock.request", "unlock.approve",
+        "list.hand_over", "deviation.report", "deviation.assess",
+    },
     Role.PACS_ADMIN: frozenset({"study.view", "gateway.view"}),
-    Role.READER: frozenset({"image.view", "phase.confirm", "roi.upload"}),
-    Role.INVESTIGATOR: frozenset({"study.view", "seal.view", "ledger.view", "result.view", "result.export"}),
+    Role.READER: frozenset({"image.view", "phase.confirm", "roi.upload", "agreement.view"}),
+    Role.INVESTIGATOR: frozenset(
+        {"study.view", "seal.view", "ledger.view", "result.view", "result.export", "unlock.approve_study", "lock.view", "agreement.view"}
+    ),
     Role.DATA_MANAGER: _SEES_PARTICIPANTS
     | {
-        "study.setup", "member.manage", "center.manage", "gateway.view", "query.raise", "query.close", "data.lock", "import.run",
-        "export.run", "audit.view", "cut.make", "cut.view", "seal.view", "ledger.view", "result.export",
+        "study.setup", "member.manage", "center.manage", "training.record", "gateway.view", "query.raise", "query.close", "data.lock",
+        "import.run", "export.run", "audit.view", "cut.make", "cut.view", "seal.view", "ledger.view", "result.export",
+        "unlock.request", "unlock.approve", "unlock.approve_study", "audit.export", "access.review", "range.enter",
+        "erasure.decide", "check.run", "payment.view", "risk.view", "list.hand_over",
+        "deviation.report", "deviation.assess", "deviation.close",
+        "export.unshifted", "agreement.make",
     },
-    Role.MONITOR: _SEES_PARTICIPANTS | {"query.raise", "source.verify", "audit.view"},
+    Role.MONITOR: _SEES_PARTICIPANTS | {"query.raise", "query.close", "source.verify", "risk.view", "audit.view", "deviation.report"},
     Role.ADJUDICATOR: frozenset({"case.adjudicate"}),
     Role.BLINDED_STATISTICIAN: frozenset(
         {"study.view", "cut.make", "cut.view", "ledger.view", "seal.view", "result.view", "result.export"}
@@ -69,10 +119,16 @@ GRANTS: dict[Role, frozenset[str]] = {
     Role.DMC: frozenset({"study.view"}),
     Role.SPONSOR: frozenset({"study.view", "result.view", "result.export"}),
     Role.CUSTODIAN: frozenset({"study.view", "seal.view", "ledger.view", "opening.approve", "result.view"}),
-    Role.MODEL_OWNER: frozenset({"study.view", "model.register", "model.view", "seal.view", "ledger.view", "result.view"}),
+    Role.MODEL_OWNER: frozenset(
+        {"study.view", "agreement.view", "model.register", "model.view", "seal.view", "ledger.view", "result.view"}
+    ),
     Role.SYSADMIN: frozenset({"gateway.manage", "gateway.view", "system.view"}),
 }  # fmt: skip
 """Role → permissions. Nothing here opens a prediction: before publication `result.view` leads to a refusal, for everybody."""
+
+
+_import: ContextVar[tuple[int, int] | None] = ContextVar("import", default=None)
+"""Who imports into which study at this moment, in this thread: see `importing`."""
 
 
 def roles_granted(permission: str) -> list[Role]:
@@ -91,12 +147,21 @@ def memberships_of(user: Person, on: date | None = None) -> QuerySet[Membership]
     return Membership.objects.filter(Q(until=None) | Q(until__gte=day), user=user, since__lte=day)
 
 
+@once
+def held_by(user: Person) -> tuple[Membership, ...]:
+    """The memberships in force today with their studies and centers, read once for a page; for what it shows, never for a decision."""
+    return tuple(memberships_of(user).select_related("study", "center").order_by("pk"))
+
+
 def roles_of(user: Person, study: Study | None = None) -> frozenset[Role]:
     """The roles a person holds today, in one study or in any; for navigation, never for a decision about a record."""
-    held = memberships_of(user)
-    if study is not None:
-        held = held.filter(study=study)
-    return frozenset(Role(role) for role in held.values_list("role", flat=True))
+    return frozenset(Role(held.role) for held in held_by(user) if study is None or held.study_id == study.pk)
+
+
+def studies_of(user: Person, permission: str) -> list[Study]:
+    """The studies in which a person holds `permission`, for counts and lists that ask study by study."""
+    roles = roles_granted(permission)
+    return list({held.study_id: held.study for held in held_by(user) if held.role in roles}.values())
 
 
 def permissions_of(user: Person, study: Study | None = None) -> frozenset[str]:
@@ -111,9 +176,20 @@ def studies_for(user: Person, permission: str = Permission.STUDY_VIEW) -> QueryS
 
 
 def centers_for(user: Person, permission: str = Permission.PARTICIPANT_VIEW) -> QuerySet[Center]:
-    """The centers at which a person holds `permission`; a study role counts at every center of its study."""
-    held = memberships_of(user).filter(role__in=roles_granted(permission), study=OuterRef("study"))
-    return Center.objects.filter(Exists(held.filter(Q(center=OuterRef("pk")) | Q(center=None))))
+    """The centers at which a person holds `permission`; a study role counts at every center of its study, a center role at its own,
+    and for entering only while the task is delegated to him.
+    """
+    roles = roles_granted(permission)
+    held = [membership for membership in held_by(user) if membership.role in roles]
+    here = Q(pk__in={membership.center_id for membership in held if membership.center_id})
+    if permission in TASK_OF and isinstance(user, User):
+        here &= standing.delegated(user, TASK_OF[permission], timezone.localdate())
+    return Center.objects.filter(Q(study__in={membership.study_id for membership in held if not membership.center_id}) | here)
+
+
+def tasks_of(role: str) -> tuple[Task, ...]:
+    """The tasks that may be delegated to who holds a role."""
+    return tuple(dict.fromkeys(TASK_OF[permission] for permission in TASK_OF if permission in GRANTS[Role(role)]))
 
 
 def participants_for(user: Person, permission: str = Permission.PARTICIPANT_VIEW) -> QuerySet[Participant]:
@@ -135,17 +211,54 @@ def may(user: Person, permission: str, where: Center | Study) -> bool:
 
 def require(user: Person, permission: str, where: Center | Study) -> None:
     """Raise PermissionDenied, with a sentence for the person, unless he may."""
-    if not may(user, permission, where):
-        raise PermissionDenied(
-            _("You may not do this at %(where)s (%(permission)s). Ask the data manager if your role should allow it.")
-            % {"where": where, "permission": permission}
-        )
+    if not _through_import(user, permission, where) and not may(user, permission, where):
+        raise PermissionDenied(_why_not(user, permission, where))
 
 
-def require_operator(user: Person, permission: str, study: Study | None) -> None:
-    """Let pass the platform's own user, who stands for a command at the machine, and who holds `permission` in the study."""
+@contextmanager
+def importing(user: User, study: Study) -> Iterator[None]:
+    """Within, the write functions take from who may import into a study what a person at a center would enter there.
+
+    Nothing else is let pass, and nothing of another study. Raises PermissionDenied for who may not import.
+    """
+    require_operator(user, Permission.IMPORT_RUN, study)
+    token = _import.set((user.pk, study.pk))
+    try:
+        yield
+    finally:
+        _import.reset(token)
+
+
+def _through_import(user: Person, permission: str, where: Center | Study) -> bool:
+    study = where.study_id if isinstance(where, Center) else where.pk
+    return permission in TASK_OF and _import.get() == (user.pk, study)
+
+
+def require_somewhere(user: Person, permission: str) -> QuerySet[Center]:
+    """The centers at which a person holds `permission`. Raises PermissionDenied, with a sentence, where there is none."""
+    centers = centers_for(user, permission)
+    if not centers.exists():
+        held = memberships_of(user).filter(role__in=roles_granted(permission)).select_related("center__study").exclude(center=None).first()
+        raise PermissionDenied(_why_not(user, permission, held.center) if held and held.center else "")
+    return centers
+
+
+def _why_not(user: Person, permission: str, where: Center | Study) -> str:
+    """What keeps a person from it: the delegation log, where his role would let him, otherwise the role."""
+    if isinstance(where, Center) and permission in TASK_OF and isinstance(user, User):
+        day = timezone.localdate()
+        if memberships_of(user, day).filter(role__in=roles_granted(permission), center=where).exists():
+            return standing.why_not(user, TASK_OF[permission], where, day)
+    return _("You may not do this at %(where)s (%(permission)s). Ask the data manager if your role should allow it.") % {
+        "where": where,
+        "permission": permission,
+    }
+
+
+def require_operator(user: Person, permission: str, where: Center | Study | None) -> None:
+    """Let pass the platform's own user, who stands for a command at the machine, and who holds `permission` there."""
     if isinstance(user, User) and user.pk == User.objects.system().pk:
         return
-    if study is None:
+    if where is None:
         raise PermissionDenied(_("A study is created by the operator's command only."))
-    require(user, permission, study)
+    require(user, permission, where)

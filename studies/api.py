@@ -41,7 +41,7 @@ class ScreeningViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
         asked = ScreenSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         given = dict(asked.validated_data)
-        center = get_object_or_404(centers_for(request.user, Permission.SCREEN), uuid=given.pop("center"))
+        center = get_object_or_404(centers_for(request.user, Permission.SCREENING_VIEW), uuid=given.pop("center"))
         made = screening.screen(center=center, by=request.user, **given)
         return Response(ScreeningSerializer(made).data, status=status.HTTP_201_CREATED)
 

@@ -77,13 +77,14 @@ def place(facts: list[Fact], lanes: list[str], today: int) -> Clock:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one participant stands today; `label` is short, `title` whole."""
+    """Where one participant stands today, or several who stand alike; `label` is short, `title` whole, `url` empty for several."""
 
     label: str
     title: str
     day: int
     look: str
     url: str
+    people: int = 1
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,31 @@ class Ruler:
     soon: float
 
     def count(self, look: str) -> int:
-        """How many marks look so."""
-        return sum(mark.standing.look == look for mark in self.marks)
+        """How many people look so."""
+        return sum(mark.standing.people for mark in self.marks if mark.standing.look == look)
+
+    @property
+    def people(self) -> int:
+        """How many people stand on it."""
+        return sum(mark.standing.people for mark in self.marks)
 
 
+MOST_MARKS = 40
 RULER_LEFT, RULER_RIGHT = 20.0, 1096.0
 LABEL_ROWS, LABEL_WIDTH, LABEL_HEIGHT = 3, 40.0, 14.0
+
+
+def gathered(people: list[Standing], most: int = MOST_MARKS) -> list[Standing]:
+    """Everybody, one by one; where they are more than `most`, those of one day and look are one mark with their number."""
+    if len(people) <= most:
+        return people
+    alike: dict[tuple[int, str], list[Standing]] = {}
+    for each in people:
+        alike.setdefault((each.day, each.look), []).append(each)
+    return [
+        group[0] if len(group) == 1 else Standing(f"×{len(group)}", f"×{len(group)}", day, look, "", len(group))
+        for (day, look), group in alike.items()
+    ]
 
 
 def ruler(people: list[Standing]) -> Ruler:

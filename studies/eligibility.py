@@ -34,13 +34,17 @@ class CriterionVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """The verdict over all criteria, with the protocol version that it was made by."""
+    """The verdict over all criteria, with the protocol version that it was made by.
+
+    `awaits` are the points of the protocol's timeline from which something is still unknown while no criterion fails.
+    """
 
     protocol_id: str
     protocol_version: str
     protocol_digest: str
     verdict: Verdict
     criteria: tuple[CriterionVerdict, ...]
+    awaits: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -57,6 +61,7 @@ class Eligibility:
         return {
             "protocol": {"id": self.protocol_id, "version": self.protocol_version, "digest": self.protocol_digest},
             "verdict": self.verdict.value,
+            "awaits": list(self.awaits),
             "criteria": [
                 {
                     "code": item.code,
@@ -80,7 +85,8 @@ def evaluate(protocol: Protocol, answers: Mapping[str, Fact], facts: Mapping[str
     verdicts = tuple(_judge(criterion, known) for criterion in protocol.criteria)
     overall = {item.verdict for item in verdicts}
     verdict = next((worst for worst in (Verdict.FAIL, Verdict.UNKNOWN) if worst in overall), Verdict.PASS)
-    return Eligibility(protocol.id, protocol.version, protocol.digest, verdict, verdicts)
+    awaits = _awaits(protocol, verdicts) if verdict is Verdict.UNKNOWN else ()
+    return Eligibility(protocol.id, protocol.version, protocol.digest, verdict, verdicts, awaits)
 
 
 def completed_years(birth: date, on: date) -> int:
@@ -91,6 +97,11 @@ def completed_years(birth: date, on: date) -> int:
     if on < birth:
         raise ValueError("the birth date lies after the day of surgery")
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+
+
+def _awaits(protocol: Protocol, verdicts: tuple[CriterionVerdict, ...]) -> tuple[str, ...]:
+    dated = {protocol.input(code).dated for item in verdicts for code in item.unknown}
+    return tuple(point for point in protocol.timeline if point in dated)
 
 
 def _judge(criterion: Criterion, facts: Mapping[str, Fact]) -> CriterionVerdict:

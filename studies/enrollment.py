@@ -15,8 +15,10 @@ from studies import milestones, study_number
 from studies import screening as screening_log
 from studies.access import Permission, require
 from studies.eligibility import Eligibility, Verdict
+from studies.governance import ethics
 from studies.models import Center, Consent, Participant, Screening, Study
-from studies.vocabulary import MilestoneKind, ParticipantStatus, Phase, ScreeningStatus
+from studies.quality import checking, no_identity
+from studies.vocabulary import MilestoneKind, ParticipantStatus, Phase, ScreeningStatus, StudyKind, Withdrawal
 
 
 @transaction.atomic
@@ -41,6 +43,7 @@ def enroll(*, screening: Screening, by: User, on: date | None = None) -> Partici
         participant = _give_number(screening, day=day, by=by)
         for kind, happened in _story(screening, day).items():
             milestones.record(participant=participant, kind=kind, on=happened, by=by)
+    checking.on_saved(participant)
     return participant
 
 
@@ -56,20 +59,34 @@ def obstacles(screening: Screening, on: date | None = None) -> list[str]:
 def withdraw(*, participant: Participant, how_far: str, on: date, reason: str, by: User) -> Participant:
     """Note that a participant withdrew on a day, and how far (EN-04 a, b); nothing that was collected is lost.
 
-    Raises NotAllowedNow when withdrawn before, ValidationError for a day before enrolment, in the future, or without reason.
+    Who withdrew from contact may later withdraw from new data too; the way back there is not, and erasure has its own
+    (`governance.withdrawal`). Raises NotAllowedNow when that far already, ValidationError for a day before enrolment or the first
+    withdrawal, in the future, or without reason.
     """
     require(by, Permission.WITHDRAW, participant.center)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: a change after the first entry needs a reason.")})
+    no_identity.refuse(reason=reason)
     if on > participant.study.today():
         raise ValidationError({"withdrawn_on": _("The withdrawal is dated in the future.")})
+    if how_far not in FAR:
+        raise ValidationError({"withdrawal": _("Choose how far the withdrawal goes.")})
     with audit.act(by=by, action="participant.withdrawn", reason=reason):
         participant = advance(participant, ParticipantStatus.WITHDRAWN)
+        before = participant.withdrawal
+        if before and (before not in FAR or FAR.index(before) >= FAR.index(how_far)):
+            raise NotAllowedNow(_("%(number)s has withdrawn that far already.") % {"number": participant})
+        if participant.withdrawn_on is not None and on < participant.withdrawn_on:
+            raise ValidationError({"withdrawn_on": _("The first withdrawal is dated %(day)s.") % {"day": participant.withdrawn_on}})
         participant.withdrawal, participant.withdrawn_on = how_far, on
         participant.full_clean()
         participant.save()
         milestones.record(participant=participant, kind=MilestoneKind.WITHDRAWN, on=on, by=by)
     return participant
+
+
+FAR: tuple[str, ...] = (Withdrawal.NO_CONTACT, Withdrawal.NO_NEW_DATA)
+"""How far somebody may withdraw by word alone, the nearest first."""
 
 
 def _give_number(screening: Screening, *, day: date, by: User) -> Participant:
@@ -106,7 +123,8 @@ def _story(screening: Screening, day: date) -> dict[MilestoneKind, date]:
 def _obstacles(screening: Screening, eligibility: Eligibility, day: date) -> list[str]:
     center, study = screening.center, screening.center.study
     consent = Consent.objects.filter(screening=screening).first()
-    reasons = [*_not_eligible(eligibility), *_no_ethics(center, day), *_no_consent(consent, day)]
+    judged = [] if study.kind == StudyKind.RETROSPECTIVE else _not_eligible(eligibility)  # who is analysed there is the cut's decision
+    reasons = [*judged, *ethics.no_cover(center, day), *_no_consent(consent, day)]
     if not screening.screened_on <= day <= study.today():
         reasons.append(_("Enrolment falls on a day after screening, and not in the future."))
     if study.phase != Phase.ACCRUAL or screening.surgery_date < study.accrual_from or day < study.accrual_from:
@@ -121,12 +139,6 @@ def _not_eligible(eligibility: Eligibility) -> list[str]:
     if eligibility.verdict is Verdict.UNKNOWN:
         return [_("Not all criteria can be judged yet: %(criteria)s.") % {"criteria": ", ".join(eligibility.unknown)}]
     return []
-
-
-def _no_ethics(center: Center, day: date) -> list[str]:
-    if center.ethics_from is not None and center.ethics_until is not None and center.ethics_from <= day <= center.ethics_until:
-        return []
-    return [_("No ethics approval of center %(center)s covers that day; renew it first.") % {"center": center}]
 
 
 def _no_consent(consent: Consent | None, day: date) -> list[str]:

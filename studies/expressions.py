@@ -41,6 +41,14 @@ class DaysBetween:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """The option chosen for a question is one of these codes."""
+
+    input: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Both:
     """All parts hold."""
 
@@ -61,10 +69,11 @@ class Not:
     part: "Node"
 
 
-Node = Yes | Between | DaysBetween | Both | Either | Not
+Leaf = Yes | Among | Between | DaysBetween
+Node = Leaf | Both | Either | Not
 
 
-def parse(tree: Mapping[str, Any]) -> Node:
+def parse(tree: Mapping[str, Any]) -> Node:  # noqa: PLR0911 - one return for each kind of node
     """The expression of a tree as it stands in a protocol file. Raises ValueError for an unknown operator."""
     match dict(tree):
         case several if len(several) != 1:
@@ -75,16 +84,18 @@ def parse(tree: Mapping[str, Any]) -> Node:
             return Between(code, low, high)
         case {"days": {"from": str(start), "to": str(end), "low": int(low), "high": int(high)}}:
             return DaysBetween(start, end, low, high)
+        case {"among": {"input": str(code), "codes": list(codes)}}:
+            return Among(code, tuple(str(one) for one in codes))
         case {"all": list(parts)}:
             return Both(tuple(parse(part) for part in parts))
         case {"any": list(parts)}:
             return Either(tuple(parse(part) for part in parts))
         case {"not": dict(part)}:
             return Not(parse(part))
-    raise ValueError(f"{dict(tree)!r} is no expression: use yes, between, days, all, any or not")
+    raise ValueError(f"{dict(tree)!r} is no expression: use yes, among, between, days, all, any or not")
 
 
-def truth(node: Node, facts: Mapping[str, Fact]) -> Truth:
+def truth(node: Node, facts: Mapping[str, Fact]) -> Truth:  # noqa: PLR0911 - one return for each kind of node
     """The truth of an expression for these facts. Raises TypeError for a fact of the wrong kind."""
     match node:
         case Yes(code):
@@ -92,6 +103,9 @@ def truth(node: Node, facts: Mapping[str, Fact]) -> Truth:
         case Between(code, low, high):
             number = facts.get(code)
             return None if number in (None, "unknown") else low <= _whole(code, number) <= high
+        case Among(code, codes):
+            chosen = facts.get(code)
+            return None if chosen in (None, "unknown") else chosen in codes
         case DaysBetween(start, end, low, high):
             first, last = _day(start, facts.get(start)), _day(end, facts.get(end))
             return None if first is None or last is None else low <= (last - first).days <= high
@@ -103,7 +117,7 @@ def truth(node: Node, facts: Mapping[str, Fact]) -> Truth:
             return _negate(truth(part, facts))
 
 
-def leaves(node: Node) -> Iterator[Yes | Between | DaysBetween]:
+def leaves(node: Node) -> Iterator[Leaf]:
     """The conditions of an expression, in the order they are written."""
     match node:
         case Both(parts) | Either(parts):
@@ -125,7 +139,7 @@ def causes(node: Node, facts: Mapping[str, Fact]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_causes(node, facts)))
 
 
-def _read(leaf: Yes | Between | DaysBetween) -> tuple[str, ...]:
+def _read(leaf: Leaf) -> tuple[str, ...]:
     return (leaf.start, leaf.end) if isinstance(leaf, DaysBetween) else (leaf.input,)
 
 

@@ -41,7 +41,7 @@ class PageForm(forms.Form):
     def _mark(self) -> None:
         wrong = [name for name in self.fields if name in self.errors]
         for name in wrong:
-            self.fields[name].widget.attrs.update({"aria-invalid": "true", "aria-describedby": f"id_{name}_error"})
+            self.fields[name].widget.attrs.update({"aria-invalid": "true", "aria-describedby": f"{self[name].auto_id}_error"})
         if wrong:
             self.fields[wrong[0]].widget.attrs["autofocus"] = True
 
@@ -179,10 +179,10 @@ class ScreeningForm(PatientForm):
 
 
 class AmendForm(PatientForm):
-    """A line of the log as it stands, to be corrected or completed, and why."""
+    """A line of the log as it stands, to be completed, or corrected with a reason."""
 
     reason = forms.CharField(
-        max_length=200, label=gettext_lazy("Why it changes"), help_text=gettext_lazy("for example: pathology report came")
+        required=False, max_length=200, label=gettext_lazy("Why it changes"), help_text=gettext_lazy("for example: pathology report came")
     )
 
     @classmethod
@@ -210,6 +210,10 @@ class ConsentForm(PageForm):
     )
     reference = forms.CharField(max_length=100, label=gettext_lazy("Form version or waiver number"))
     dated_on = TypedDateField(label=gettext_lazy("Signed or waived on"))
+
+    def name_versions(self, codes: list[str]) -> None:
+        """Say beside the field which versions may be signed today."""
+        self.fields["reference"].help_text = _("approved here today: %(codes)s") % {"codes": ", ".join(codes) or "–"}
 
     @property
     def as_recorded(self) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from studies import pages, wording
-from studies.models import Participant, Screening
+from studies import pages, progress, wording
+from studies.consecutive import leaves
+from studies.models import Center, Participant, Screening
 from studies.paging import Page, page_of
 
 SCREENING_FILTERS: dict[str, Promise] = {
     "all": gettext_lazy("All"),
     "unknown": gettext_lazy("Eligibility unknown"),
+    "pathology_pending": gettext_lazy("Consented, pathology pending"),
     "eligible": gettext_lazy("Eligible, not enrolled"),
     "fails": gettext_lazy("A criterion fails, to be closed"),
     "enrolled": gettext_lazy("Enrolled"),
@@ -62,19 +65,40 @@ class ParticipantRow:
     images: str
 
 
-def screening_log(user: User, *, state: str, after: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Narrowing:
+    """A box of the flow diagram that the log is narrowed to, and at which center."""
+
+    leaf: str = ""
+    center: Center | None = None
+
+    @property
+    def query(self) -> str:
+        """The part of the address that keeps it from page to page."""
+        center = f"&center={self.center.uuid}" if self.center else ""
+        return (f"&leaf={self.leaf}" if self.leaf else "") + center
+
+
+def screening_log(user: User, *, state: str, after: str, narrowed: Narrowing | None = None) -> dict[str, Any]:
     """What the page of the screening log shows."""
-    state, filters = choices(SCREENING_FILTERS, pages.screening_counts(user), state)
-    page = page_of(pages.screenings(user, state).select_related("consent", "participant"), after)
+    counts = pages.screening_counts(user)
+    state, filters = choices(SCREENING_FILTERS, counts, state)
+    lines = pages.screenings(user, state)
+    if narrowed:
+        lines = lines.filter(progress.on_record(leaves.condition(narrowed.leaf) or Q()))
+        lines = lines.filter(center=narrowed.center) if narrowed.center else lines
+    page = page_of(lines.select_related("consent", "participant"), after, total=None if narrowed else counts[state])
     nobody = _("Nobody was screened yet. Every resection gets a line, enrolled or not.")
-    empty = nobody if state == "all" else _("No line is in this state.")
-    return {"rows": [_screening_row(line) for line in page.rows], "filters": filters, "empty": empty, **_links(page, state)}
+    empty = nobody if state == "all" and not narrowed else _("No line is in this state.")
+    rows = [_screening_row(line) for line in page.rows]
+    return {"rows": rows, "filters": filters, "empty": empty, **_links(page, state, narrowed.query if narrowed else "")}
 
 
 def participants(user: User, *, state: str, after: str) -> dict[str, Any]:
     """What the page of participants shows."""
-    state, filters = choices(PARTICIPANT_FILTERS, pages.participant_counts(user), state)
-    page = page_of(pages.participants(user, state), after)
+    counts = pages.participant_counts(user)
+    state, filters = choices(PARTICIPANT_FILTERS, counts, state)
+    page = page_of(pages.participants(user, state), after, total=counts[state])
     nobody = _("Nobody is enrolled yet. Who is eligible and has consented is enrolled from the screening log.")
     empty = nobody if state == "all" else _("No participant is in this state.")
     return {"rows": [_participant_row(row) for row in page.rows], "filters": filters, "empty": empty, **_links(page, state)}
@@ -93,9 +117,13 @@ def images_state(participant: Participant) -> str:
     return "to_confirm" if participant.has_series else "images_missing"  # type: ignore[attr-defined]
 
 
-def _links(page: Page[Any], state: str) -> dict[str, Any]:
-    following = f"?state={state}&after={page.after}" if page.after else ""
-    return {"total": page.total, "next_url": following, "first_url": "" if page.is_first else f"?state={state}"}
+def _links(page: Page[Any], state: str, narrowed: str = "") -> dict[str, Any]:
+    start = f"?state={state}{narrowed}"
+    return {
+        "total": page.total,
+        "next_url": f"{start}&after={page.after}" if page.after else "",
+        "first_url": "" if page.is_first else start,
+    }
 
 
 def _screening_row(line: Screening) -> ScreeningRow:

@@ -9,46 +9,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from accounts.models import User
-from studies import milestones
-from studies.access import participants_for, screenings_for
-from studies.models import Baseline, Milestone, Participant, Screening
+from accounts.once import once
+from studies import entry, milestones, progress
+from studies.access import Permission, participants_for, roles_granted, screenings_for
+from studies.models import Milestone, Participant, Screening
 from studies.protocol import Protocol
-from studies.vocabulary import MilestoneKind, ParticipantStatus, ScreeningStatus
+from studies.vocabulary import MilestoneKind
 
 Kind = MilestoneKind
 
-FLAGS: dict[str, tuple[Kind, ...]] = {
-    "has_series": (Kind.SERIES_RECEIVED,),
-    "has_phases": (Kind.PHASE_CONFIRMED,),
-    "has_seal": (Kind.SEALED,),
-    "has_death": (Kind.DEATH,),
-}
-"""Annotated on every participant row: whether a milestone of one of these kinds is in force."""
+FLAGS = ("has_series", "has_phases", "has_seal", "has_death")
+"""Annotated on every participant row: whether a milestone of the kind is in force."""
 
-PARTICIPANT_STATES: dict[str, Q] = {
-    "all": Q(),
-    "images_missing": Q(has_series=False, has_phases=False, status=ParticipantStatus.ENROLLED),
-    "phases_to_confirm": Q(has_series=True, has_phases=False, status=ParticipantStatus.ENROLLED),
-    "phases_complete": Q(has_phases=True, status=ParticipantStatus.ENROLLED),
-    "running": Q(status=ParticipantStatus.ENROLLED, has_death=False),
-    "sealed": Q(has_seal=True),
-    "withdrawn": Q(status=ParticipantStatus.WITHDRAWN),
-}
-"""The lists of participants that a page offers: code → condition on the annotated rows."""
-
-SCREENING_STATES: dict[str, Q] = {
-    "all": Q(),
-    "unknown": Q(status=ScreeningStatus.SCREENED, eligibility__verdict="unknown"),
-    "eligible": Q(status=ScreeningStatus.SCREENED, eligibility__verdict="pass"),
-    "fails": Q(status=ScreeningStatus.SCREENED, eligibility__verdict="fail"),
-    "open": Q(status=ScreeningStatus.SCREENED),
-    "excluded": Q(status=ScreeningStatus.EXCLUDED),
-    "enrolled": Q(status=ScreeningStatus.ENROLLED),
-}
-"""The lists of the screening log."""
+PARTICIPANT_STATES, SCREENING_STATES = progress.PEOPLE, progress.LINES
+"""The lists of participants and of lines: code → condition on their progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,40 +60,47 @@ def participants(user: User, state: str = "all") -> QuerySet[Participant]:
 
     Raises KeyError for an unknown state.
     """
-    return with_milestones(participants_for(user)).filter(PARTICIPANT_STATES[state])
+    return with_flags(participants_for(user)).filter(progress.on_record(PARTICIPANT_STATES[state]))
 
 
 def participant_counts(user: User) -> dict[str, int]:
-    """How long each of the lists of `participants` is, by state, in one query."""
-    counts = {state: Count("pk", filter=condition) for state, condition in PARTICIPANT_STATES.items() if condition}
-    return with_milestones(participants_for(user)).aggregate(all=Count("pk"), **counts)
+    """How long each of the lists of `participants` is, by state."""
+    return _counts(user, Permission.PARTICIPANT_VIEW)["people"]
 
 
 def screenings(user: User, state: str = "all") -> QuerySet[Screening]:
     """The screening log a person may see, in one of SCREENING_STATES. Raises KeyError for an unknown state."""
-    return screenings_for(user).filter(SCREENING_STATES[state])
+    return screenings_for(user).filter(progress.on_record(SCREENING_STATES[state]))
 
 
 def screening_counts(user: User) -> dict[str, int]:
-    """How long each of the lists of `screenings` is, by state, in one query."""
-    counts = {state: Count("pk", filter=condition) for state, condition in SCREENING_STATES.items() if condition}
-    return screenings_for(user).aggregate(all=Count("pk"), **counts)
+    """How long each of the lists of `screenings` is, by state."""
+    alike = roles_granted(Permission.SCREENING_VIEW) == roles_granted(Permission.PARTICIPANT_VIEW)
+    return _counts(user, Permission.PARTICIPANT_VIEW if alike else Permission.SCREENING_VIEW)["lines"]
+
+
+@once
+def _counts(user: User, permission: str) -> dict[str, dict[str, int]]:
+    """The lengths of both kinds of list where a person holds `permission`, in one query: every page asks for both."""
+    lists = {"people": PARTICIPANT_STATES, "lines": SCREENING_STATES}
+    named = {f"{kind}_{code}": condition for kind, states in lists.items() for code, condition in states.items()}
+    lengths = progress.lengths(progress.of(user, permission), named)
+    return {kind: {code: lengths[f"{kind}_{code}"] for code in states} for kind, states in lists.items()}
 
 
 def participant_count(user: User) -> int:
     """The length of the whole list of participants."""
-    return participants_for(user).count()
+    return participant_counts(user)["all"]
 
 
 def screening_count(user: User) -> int:
     """The length of the whole screening log."""
-    return screenings_for(user).count()
+    return screening_counts(user)["all"]
 
 
-def with_milestones(rows: QuerySet[Participant]) -> QuerySet[Participant]:
+def with_flags(rows: QuerySet[Participant]) -> QuerySet[Participant]:
     """Participants annotated with FLAGS."""
-    own = milestones.in_force().filter(participant=OuterRef("pk"))
-    return rows.annotate(**{flag: Exists(own.filter(kind__in=kinds)) for flag, kinds in FLAGS.items()})
+    return rows.annotate(**{flag: F(f"progress__{flag}") for flag in FLAGS})
 
 
 def timeline(participant: Participant) -> list[TimelineRow]:
@@ -132,17 +116,21 @@ def timeline(participant: Participant) -> list[TimelineRow]:
 def completeness(rows: Iterable[Participant], on: date) -> dict[UUID, list[Cell]]:
     """The eight cells of each participant on a day, by the participant's uuid; two queries for all of them."""
     listed = list(rows)
-    held = dict(Baseline.objects.filter(participant__in=[row.pk for row in listed]).values_list("participant", "values"))
+    held = entry.answered(listed)
     found: dict[int, list[Milestone]] = defaultdict(list)
-    for milestone in milestones.in_force().filter(participant__in=[row.pk for row in listed]).order_by("on", "pk"):
-        found[milestone.participant_id].append(milestone)  # type: ignore[index] # filtered by participant
-    return {row.uuid: cells(row.study.protocol, row.screening, found[row.pk], held.get(row.pk, {}), on) for row in listed}
+    # Those out of force are left out here: the join that finds them reads the milestones of everybody.
+    happened = list(Milestone.objects.filter(participant__in=[row.pk for row in listed]).order_by("on", "pk"))
+    cancelled = {milestone.cancels_id for milestone in happened}
+    for milestone in happened:
+        if not milestone.retraction and milestone.pk not in cancelled:
+            found[milestone.participant_id].append(milestone)  # type: ignore[index] # filtered by participant
+    return {row.uuid: cells(row.study.protocol, row.screening, found[row.pk], held.get(row.pk, set()), on) for row in listed}
 
 
 def cells(protocol: Protocol, screening: Screening, happened: Iterable[Milestone], baseline: Collection[str], on: date) -> list[Cell]:
     """The completeness cells of one participant: consent, phases, slide, pathology, baseline, sealed, treatment, visits.
 
-    `baseline` are the codes of the baseline variables that have a value.
+    `baseline` are the codes of the items that have a value or a reason for having none.
     """
     days: Mapping[str, list[date]] = defaultdict(list)
     for milestone in happened:
@@ -167,7 +155,7 @@ def _cell(key: str, days: Mapping[str, list[date]], kinds: tuple[Kind, ...], oth
 
 
 def _baseline(protocol: Protocol, held: Collection[str]) -> Cell:
-    done, asked = sum(variable.code in held for variable in protocol.baseline), len(protocol.baseline)
+    done, asked = sum(code in held for code in protocol.baseline), len(protocol.baseline)
     return Cell("baseline", "done" if done == asked else "missing", None, done, asked)
 
 

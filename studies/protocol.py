@@ -114,20 +114,6 @@ class Coded:
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
-    """One baseline variable: a number within [low, high] in its stored unit, or one of its options."""
-
-    code: str
-    section: str
-    kind: str
-    text: Text
-    unit: str
-    low: Decimal
-    high: Decimal
-    options: tuple[Coded, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """A gap or contradiction of the study documents and what this protocol does about it; open ones block activation."""
 
@@ -143,6 +129,7 @@ class Protocol:
     """One version of one protocol. Days are counted from surgery (day 0); `margin` is δ of the decision rule (PR-02).
 
     `horizon_read_day` is the day at which a curve of detection dates is read for the horizon: the end of its visit window (F4).
+    `dictionary` names the data dictionary, `baseline` those of its items that make a baseline complete.
     """
 
     id: str
@@ -167,8 +154,8 @@ class Protocol:
     reason_not_eligible: str
     exclusion_reasons: tuple[Coded, ...]
     visits: tuple[Visit, ...]
-    baseline_sections: tuple[Coded, ...]
-    baseline: tuple[Variable, ...]
+    dictionary: str
+    baseline: tuple[str, ...]
     confounders: tuple[Coded, ...]
     decisions: tuple[Decision, ...]
 
@@ -254,8 +241,8 @@ def from_data(data: Mapping[str, Any]) -> Protocol:
         reason_not_eligible=data["reason_not_eligible"],
         exclusion_reasons=_coded(data["exclusion_reasons"]),
         visits=tuple(_visit(item) for item in data["visits"]),
-        baseline_sections=_coded(data["baseline_sections"]),
-        baseline=tuple(_variable(item) for item in data["baseline"]),
+        dictionary=data.get("dictionary", data["id"]),
+        baseline=tuple(item if isinstance(item, str) else item["code"] for item in data["baseline"]),
         confounders=_coded(data["confounders"]),
         decisions=tuple(_decision(item) for item in data["decisions"]),
     )
@@ -295,12 +282,6 @@ def _criterion(data: Mapping[str, Any]) -> Criterion:
 def _visit(data: Mapping[str, Any]) -> Visit:
     early, late = data["window"]
     return Visit(data["code"], data["month"], data["day"], data["day"] + early, data["day"] + late)
-
-
-def _variable(data: Mapping[str, Any]) -> Variable:
-    low, high = Decimal(data.get("low", "0")), Decimal(data.get("high", "0"))
-    options = _coded(data.get("options", []))
-    return Variable(data["code"], data["section"], data["kind"], _text(data["text"]), data.get("unit", ""), low, high, options)
 
 
 def _imaging(data: Mapping[str, Any]) -> ImagingRule:

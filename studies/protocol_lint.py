@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from studies import expressions
 from studies.protocol import Protocol
 
-KINDS = {expressions.Yes: "answer", expressions.Between: "number", expressions.DaysBetween: "date"}
+KINDS = {expressions.Yes: "answer", expressions.Among: "choice", expressions.Between: "number", expressions.DaysBetween: "date"}
 MONTH_DAYS = 30.4375
 FIRST_REGULAR_MONTH = 3
 
 
 def faults(protocol: Protocol) -> list[str]:
     """Every fault of a protocol, a sentence each; empty when it can be used."""
-    checks = (_repeated, _criteria, _time, _strategies, _visits, _exclusion, _baseline)
+    checks = (_repeated, _criteria, _time, _strategies, _visits, _exclusion)
     return [fault for check in checks for fault in check(protocol)]
 
 
@@ -25,8 +25,7 @@ def _repeated(protocol: Protocol) -> Iterator[str]:
         "treatment": (item.code for item in protocol.treatments),
         "visit": (item.code for item in protocol.visits),
         "exclusion reason": (item.code for item in protocol.exclusion_reasons),
-        "baseline section": (item.code for item in protocol.baseline_sections),
-        "baseline variable": (item.code for item in protocol.baseline),
+        "baseline item": protocol.baseline,
         "confounder": (item.code for item in protocol.confounders),
         "decision": (item.code for item in protocol.decisions),
     }
@@ -97,12 +96,3 @@ def _exclusion(protocol: Protocol) -> Iterator[str]:
             limit = protocol.imaging.interval_days_max
             if isinstance(leaf, expressions.DaysBetween) and leaf.high != limit:
                 yield f"criterion {criterion.code} allows {leaf.high} days, the imaging rule {limit}"
-
-
-def _baseline(protocol: Protocol) -> Iterator[str]:
-    sections = {section.code for section in protocol.baseline_sections}
-    yield from (
-        f"baseline variable {variable.code} stands in {variable.section}, which is no section"
-        for variable in protocol.baseline
-        if variable.section not in sections
-    )

@@ -19,9 +19,11 @@ from studies import eligibility
 from studies.access import Permission, require
 from studies.eligibility import Eligibility
 from studies.expressions import Fact
-from studies.models import Center, Screening
+from studies.locking.standing import check_study_open
+from studies.models import Center, Participant, Screening
 from studies.protocol import Protocol
-from studies.vocabulary import Phase, ScreeningStatus, Sex
+from studies.quality import checking
+from studies.vocabulary import Origin, Phase, ScreeningStatus, Sex
 
 ANSWERS = ("yes", "no", "unknown")
 
@@ -43,24 +45,48 @@ def screen(
     """Enter a resection into the center's screening log under its next number and judge its eligibility.
 
     `birth_date` becomes the age at surgery and is forgotten; give either of the two, or neither when unknown. `row_token`
-    (from the center's edge: a keyed hash of its own row) makes a repeated call return the line it made the first time.
-    `on` is the day of screening, by default the study's today. Raises ValidationError, PermissionDenied, NotAllowedNow.
+    makes a repeated call return the line it made the first time. `on` is the day of screening, by default the study's today.
+    Raises ValidationError, PermissionDenied, NotAllowedNow.
     """
     require(by, Permission.SCREEN, center)
     if birth_date is not None:
         age_at_surgery = _age(birth_date, surgery_date, age_at_surgery)
-    center = lock(center)
+    facts = {"surgery_date": surgery_date, "age_at_surgery": age_at_surgery, "sex": sex}
+    return _enter(lock(center), facts, row_token=row_token, origin=Origin.PAGE, answers=answers, on=on, by=by)
+
+
+@transaction.atomic
+def screen_from_edge(*, center: Center, row_token: str, surgery_date: date, age_at_surgery: int | None, sex: str, by: User) -> Screening:
+    """Enter a row of the center's operating list, known here by the keyed token of its edge, or return the line it made before.
+
+    A step of a larger write: the caller proved that the request is the gateway's, which stands for its center. `by` is the
+    gateway's own user. Raises ValidationError ("row_differs" for a known token with other facts), NotAllowedNow.
+    """
+    facts = {"surgery_date": surgery_date, "age_at_surgery": age_at_surgery, "sex": sex}
+    return _enter(lock(center), facts, row_token=row_token, origin=Origin.EDGE, answers=None, on=None, by=by)
+
+
+def _enter(
+    center: Center,
+    facts: dict[str, Any],
+    *,
+    row_token: str | None,
+    origin: str,
+    answers: Mapping[str, str] | None,
+    on: date | None,
+    by: User,
+) -> Screening:
+    """The next line of a center whose row is locked, or the line that the same token made before."""
     if row_token and (known := center.screenings.filter(row_token=row_token).first()):
-        return _same_row(known, surgery_date)
+        return _same_row(known, facts)
     _check_open(center)
     screening = Screening(
         center=center,
         number=(center.screenings.aggregate(last=Max("number"))["last"] or 0) + 1,
         row_token=row_token or None,
+        origin=origin,
         screened_on=on or center.study.today(),
-        surgery_date=surgery_date,
-        age_at_surgery=age_at_surgery,
-        sex=sex,
+        **facts,
         screened_at=timezone.now(),
         screened_by=by,
     )
@@ -72,30 +98,32 @@ def screen(
 def amend(
     *,
     screening: Screening,
-    reason: str,
     by: User,
+    reason: str = "",
     surgery_date: date | None = None,
     birth_date: date | None = None,
     age_at_surgery: int | None = None,
     sex: str | None = None,
     answers: Mapping[str, str] | None = None,
 ) -> Screening:
-    """Correct a line of the log, saying why, and judge it again; what is left out stays. `answers` replaces single answers.
+    """Complete or correct a line of the log and judge it again; what is left out stays. `answers` replaces single answers.
 
-    The snapshot by which a participant was enrolled is not touched (EL-01). Raises ValidationError, PermissionDenied,
-    NotAllowedNow once the study is locked.
+    What was said before changes with a reason only (AU-03); the first answer to a criterion needs none. The snapshot by which a
+    participant was enrolled is not touched (EL-01). Raises ValidationError, PermissionDenied, NotAllowedNow once the study is locked.
     """
     require(by, Permission.SCREEN, screening.center)
-    _check_reason(reason)
     screening = Screening.objects.select_for_update(no_key=True, of=("self",)).select_related("center__study").get(pk=screening.pk)
-    if screening.center.study.phase in {Phase.LOCKED, Phase.PUBLISHED}:
-        raise NotAllowedNow(_("The study is locked; a correction now needs the data manager."))
+    check_study_open(screening.center.study)
+    before = _said(screening)
     screening.surgery_date = surgery_date or screening.surgery_date
     if birth_date is not None:
         age_at_surgery = _age(birth_date, screening.surgery_date, age_at_surgery)
     screening.age_at_surgery = screening.age_at_surgery if age_at_surgery is None else age_at_surgery
     screening.sex = sex or screening.sex
-    return _judge_and_save(screening, {**screening.answers, **(answers or {})}, by=by, action="screening.amended", reason=reason)
+    screening.answers |= answers or {}
+    if not before.items() <= _said(screening).items():
+        _check_reason(reason)
+    return _judge_and_save(screening, screening.answers, by=by, action="screening.amended", reason=reason)
 
 
 @transaction.atomic
@@ -165,6 +193,8 @@ def _judge_and_save(screening: Screening, answers: dict[str, str], *, by: User, 
     with audit.act(by=by, action=action, reason=reason):
         screening.full_clean()
         screening.save()
+    if participant := Participant.objects.filter(screening=screening).first():
+        checking.on_saved(participant)
     return screening
 
 
@@ -183,15 +213,22 @@ def _check_dates(screening: Screening) -> None:
         raise ValidationError({"screened_on": _("A patient is screened after surgery and not in the future.")})
 
 
+def _said(screening: Screening) -> dict[str, object]:
+    """What a line says."""
+    return {**screening.answers, **{name: getattr(screening, name) for name in ("surgery_date", "age_at_surgery", "sex")}}
+
+
 def _check_reason(reason: str) -> None:
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: a change after the first entry needs a reason.")})
 
 
-def _same_row(known: Screening, surgery_date: date) -> Screening:
-    if known.surgery_date != surgery_date:
+def _same_row(known: Screening, facts: Mapping[str, Any]) -> Screening:
+    """The line as it stands, if the row says what it said the first time: a correction made meanwhile is no difference."""
+    first = audit.history(known).first() or known
+    if any(getattr(first, name) != value for name, value in facts.items()):
         raise ValidationError(
-            _("This row was screened before as %(known)s with another date of surgery; amend that line instead."),
+            _("This row was screened before as %(known)s with another date of surgery, age or sex; amend that line instead."),
             code="row_differs",
             params={"known": str(known)},
         )

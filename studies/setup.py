@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 from accounts import audit, ledger
 from accounts.models import User
 from accounts.transitions import NotAllowedNow, advance
-from studies import milestones
+from studies import dictionary, milestones
 from studies import protocol as protocols
 from studies.access import Permission, require_operator
+from studies.governance import conduct, delegation, gate
+from studies.locking.holding import hold
 from studies.models import Center, Membership, Study
 from studies.screening import lock
-from studies.vocabulary import ACTING_ROLES, KNOWING_ROLES, MilestoneKind, Phase, Role
+from studies.vocabulary import ACTING_ROLES, KNOWING_ROLES, MilestoneKind, Phase, Role, StudyKind
 
 
 @transaction.atomic
@@ -32,14 +34,18 @@ def create_study(
     overrun_days: int = 0,
     synthetic: bool = False,
     clock_days: int = 0,
+    kind: str = StudyKind.PROSPECTIVE,
 ) -> Study:
-    """Create a study on the highest version of a protocol, and begin its ledger; the operator alone may.
+    """Create a study on the highest version of a protocol and of the dictionary it names, and begin its ledger; the operator alone may.
 
-    `clock_days` sets the clock of a SYNTHETIC study behind (negative) or ahead of the world's. Raises ProtocolError,
-    ValidationError, PermissionDenied.
+    `clock_days` sets the clock of a SYNTHETIC study behind (negative) or ahead of the world's. A retrospective study is refused
+    where a real prospective one is. Raises ProtocolError, ValidationError, PermissionDenied, NotAllowedNow.
     """
     require_operator(by, Permission.STUDY_SETUP, None)
+    if kind == StudyKind.RETROSPECTIVE:
+        _check_apart(StudyKind.PROSPECTIVE)
     chosen = protocols.load(protocol_id)
+    book = dictionary.load(chosen.dictionary)
     study = Study(
         code=code,
         title_zh=title_zh,
@@ -47,7 +53,11 @@ def create_study(
         protocol_id=chosen.id,
         protocol_version=chosen.version,
         protocol_digest=chosen.digest,
+        dictionary_id=book.id,
+        dictionary_version=book.version,
+        dictionary_digest=book.digest,
         synthetic=synthetic,
+        kind=kind,
         accrual_from=accrual_from,
         accrual_until=accrual_until,
         overrun_days=overrun_days,
@@ -56,7 +66,10 @@ def create_study(
     with audit.act(by=by, action="study.created"):
         study.full_clean()
         study.save()
-        body = {"study": code, "synthetic": synthetic, "protocol": {"id": chosen.id, "version": chosen.version, "digest": chosen.digest}}
+        files = {"protocol": chosen, "dictionary": book}
+        body = {"study": code, "synthetic": synthetic} | {
+            name: {"id": file.id, "version": file.version, "digest": file.digest} for name, file in files.items()
+        }
         ledger.append(study=code, kind="genesis", body=body, at=study.ledger_time())
     return study
 
@@ -67,11 +80,21 @@ def advance_phase(*, study: Study, to: str, by: User, reason: str = "") -> Study
     require_operator(by, Permission.STUDY_SETUP, study)
     with audit.act(by=by, action="study.phase", reason=reason):
         study = advance(study, to, field="phase")
-        undecided = [decision.code for decision in study.protocol.undecided]
-        if to == Phase.ACCRUAL and undecided and not study.synthetic:
-            raise NotAllowedNow(_("The protocol has undecided points: %(codes)s.") % {"codes": ", ".join(undecided)})
+        if to == Phase.LOCKED:
+            hold(study=study.pk)  # no write that has begun ends after the lock
+        prospective = study.kind == StudyKind.PROSPECTIVE and not study.synthetic
+        if to == Phase.ACCRUAL and prospective:
+            _check_apart(StudyKind.RETROSPECTIVE)
+        if to == Phase.ACCRUAL and prospective and (points := undecided(study)):
+            raise NotAllowedNow(_("The protocol has undecided points: %(codes)s.") % {"codes": ", ".join(points)})
         study.save()
     return study
+
+
+def undecided(study: Study) -> list[str]:
+    """The points that a person of the study has still to sign: of the protocol, and of the rules of its conduct."""
+    decisions = (*study.protocol.undecided, *conduct.load(study.protocol_id).undecided)
+    return [decision.code for decision in decisions]
 
 
 @transaction.atomic
@@ -112,23 +135,21 @@ def add_center(*, study: Study, code: str, name_zh: str, name_en: str, by: User)
 
 
 @transaction.atomic
-def file_ethics_approval(*, center: Center, number: str, valid_from: date, valid_until: date, by: User) -> Center:
-    """File the approval by which a center enrols from now on; the one before stays in the trail and on the timeline."""
-    require_operator(by, Permission.CENTER_MANAGE, center.study)
-    center = lock(center)
-    center.ethics_number, center.ethics_from, center.ethics_until = number, valid_from, valid_until
-    return _report(center, MilestoneKind.GATE_DOCUMENT, on=valid_from, by=by, action="center.ethics_filed")
-
-
-@transaction.atomic
 def open_center(*, center: Center, on: date, by: User) -> Center:
-    """Open a center to screening and enrolment. Raises NotAllowedNow without an ethics approval that covers the day."""
+    """Open a center to screening and enrolment. Raises NotAllowedNow naming everything that its gate lacks on that day.
+
+    The one center of a retrospective study treats nobody: of its gate only the approval, the waiver of consent, is asked.
+    """
     require_operator(by, Permission.CENTER_MANAGE, center.study)
     center = lock(center)
     if center.opened_on is not None:
         raise NotAllowedNow(_("Center %(center)s is open already.") % {"center": center})
-    if center.ethics_from is None or center.ethics_until is None or not center.ethics_from <= on <= center.ethics_until:
-        raise NotAllowedNow(_("No ethics approval of center %(center)s covers that day; renew it first.") % {"center": center})
+    lacking = gate.lacking(center, on)
+    if center.study.kind == StudyKind.RETROSPECTIVE:
+        lacking = [state for state in lacking if state.item.code == "ethics"]
+    if lacking:
+        what = _("; ").join(f"{state.name} ({state.why})" for state in lacking)
+        raise NotAllowedNow(_("Center %(center)s cannot open on %(day)s. Lacking: %(what)s.") % {"center": center, "day": on, "what": what})
     center.opened_on = on
     return _report(center, MilestoneKind.ACTIVATED, on=on, by=by, action="center.opened")
 
@@ -146,24 +167,52 @@ def close_center(*, center: Center, on: date, reason: str, by: User) -> Center:
 
 @transaction.atomic
 def add_member(
-    *, study: Study, user: User, role: str, by: User, center: Center | None = None, since: date | None = None, until: date | None = None
+    *,
+    study: Study,
+    user: User,
+    role: str,
+    by: User,
+    center: Center | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    delegated: bool = False,
 ) -> Membership:
     """Give a person a role, at a center for center roles. Raises ValidationError when the person holds or held a role that
     excludes it (docs/blinding.md §7); the database refuses the same for everybody.
+
+    A center role lets nobody enter anything before the site PI delegates (`governance.delegation`); `delegated` enters the whole log of
+    the role with it, for the operator alone.
     """
     require_operator(by, Permission.MEMBER_MANAGE, study)
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     _check_conflict(user, role)
     membership = Membership(study=study, user=user, role=role, center=center, since=since or timezone.localdate(), until=until)
-    return _save(membership, by=by, action="member.added")
+    _save(membership, by=by, action="member.added")
+    if delegated:
+        delegation.enter_log(membership=membership, by=by)
+    return membership
 
 
 @transaction.atomic
 def end_membership(*, membership: Membership, last_day: date, reason: str, by: User) -> Membership:
-    """End a person's role after a day."""
+    """End a person's role after a day, saying why; never prolong it. Raises ValidationError without a reason or when it ended before."""
     require_operator(by, Permission.MEMBER_MANAGE, membership.study)
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why: a change after the first entry needs a reason.")})
+    membership = Membership.objects.select_for_update(of=("self",)).select_related("study").get(pk=membership.pk)
+    if membership.until is not None and membership.until <= last_day:
+        raise ValidationError({"last_day": _("This role ends on %(until)s already.") % {"until": membership.until}})
     membership.until = last_day
     return _save(membership, by=by, action="member.ended", reason=reason)
+
+
+def _check_apart(kind: str) -> None:
+    """Refuse while a study of the other kind shares the database: model inputs and prospective follow-up never lie together (h)."""
+    other = Study.objects.filter(kind=kind, synthetic=False).first()
+    if other is not None:
+        raise NotAllowedNow(
+            _("Study %(study)s is here. A retrospective cohort lives in an installation of its own: set one up for it.") % {"study": other}
+        )
 
 
 def _check_conflict(user: User, role: str) -> None:

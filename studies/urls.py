@@ -1,8 +1,8 @@
 """Addresses of the pages of this room; public ids are UUIDs."""
 
-from django.urls import path
+from django.urls import include, path
 
-from studies import baseline_views, views
+from studies import views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -14,8 +14,15 @@ urlpatterns = [
     path("screening/<uuid:uuid>/enroll/", views.screening_enroll, name="enroll"),
     path("screening/<uuid:uuid>/exclude/", views.screening_exclude, name="screening-exclude"),
     path("screening/<uuid:uuid>/reinstate/", views.screening_reinstate, name="screening-reinstate"),
+    path("", include("studies.consecutive.urls")),
     path("participants/", views.participant_list, name="participants"),
-    path("participants/<uuid:uuid>/baseline/", baseline_views.baseline_page, name="baseline"),
+    path("", include("studies.entries.urls")),
+    path("", include("studies.quality.urls")),
     path("search/", views.search, name="search"),
     path("understand-date/", views.understand_date, name="understand-date"),
+    path("", include("studies.governance.urls")),
+    path("", include("studies.laboratory.urls")),
+    path("", include("studies.exchange.urls")),
+    path("", include("studies.locking.urls")),
+    path("", include("studies.trail.urls")),
 ]

@@ -16,13 +16,21 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from studies import access, consent, enrollment, lists, screening, study_number, wording
 from studies.access import Permission
+from studies.consecutive import flow_views, log_keys
 from studies.eligibility import Verdict
 from studies.forms import AmendForm, ConsentForm, ExcludeForm, PageForm, ReasonForm, ScreeningForm, read_date, say_date
+from studies.governance import ethics
 from studies.models import Screening, Study
 from studies.vocabulary import ScreeningStatus
 
 T = TypeVar("T")
-FIELDS = {"age_at_surgery": "age", "screened_on": "surgery_date", "signed_on": "dated_on", "waived_on": "dated_on"}
+FIELDS = {
+    "age_at_surgery": "age",
+    "screened_on": "surgery_date",
+    "signed_on": "dated_on",
+    "waived_on": "dated_on",
+    "form_version": "reference",
+}
 
 
 @require_GET
@@ -38,18 +46,16 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 def screening_log(request: HttpRequest) -> HttpResponse:
     """Was everybody screened? Every line, newest first."""
-    context = lists.screening_log(request.user, state=request.GET.get("state", ""), after=request.GET.get("after", ""))
-    context["may_screen"] = access.centers_for(request.user, Permission.SCREEN).exists()
-    return render(request, "studies/screening_log.html", context)
+    narrowed = flow_views.narrowed(request)
+    context = lists.screening_log(request.user, state=request.GET.get("state", ""), after=request.GET.get("after", ""), narrowed=narrowed)
+    return render(request, "studies/screening_log.html", context | log_keys.context(request, narrowed))
 
 
 @sensitive_post_parameters("birth_date")
 @require_http_methods(["GET", "POST"])
 def screening_new(request: HttpRequest) -> HttpResponse:
     """Screen a patient: one form, one line of the log."""
-    centers = list(access.centers_for(request.user, Permission.SCREEN).select_related("study"))
-    if not centers:
-        raise PermissionDenied
+    centers = list(access.require_somewhere(request.user, Permission.SCREEN).select_related("study"))
     form = ScreeningForm(request.POST or None, protocol=centers[0].study.protocol, centers=centers)
     if request.method == "POST" and form.is_valid() and (made := _attempt(form, lambda: _screen(form, request))):
         return redirect("screening", made.uuid)
@@ -224,4 +230,5 @@ def _forms(request: HttpRequest, line: Screening) -> dict[str, PageForm]:
     undecided = line.status == ScreeningStatus.SCREENED and not hasattr(line, "consent")
     if undecided and access.may(request.user, Permission.CONSENT_RECORD, line.center):
         forms["consent_form"] = ConsentForm()
+        forms["consent_form"].name_versions([version.code for version in ethics.versions_on(line.center, line.center.study.today())])
     return forms

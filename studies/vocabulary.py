@@ -43,6 +43,33 @@ KNOWING_ROLES = (Role.DMC, Role.UNBLINDED_STATISTICIAN, Role.CUSTODIAN, Role.MOD
 ACTING_ROLES = (*CENTER_ROLES, Role.DATA_MANAGER, Role.ADJUDICATOR, Role.SYSADMIN)
 
 
+class Task(models.TextChoices):
+    """The tasks that a site PI delegates; `access.TASK_OF` says which permission belongs to which."""
+
+    CONSENT = "consent", _("informed consent")
+    ELIGIBILITY = "eligibility", _("screening and eligibility")
+    DATA_ENTRY = "data_entry", _("data entry")
+    IMAGING = "imaging", _("imaging and slides")
+    TREATMENT = "treatment", _("treatment records")
+    FOLLOW_UP = "follow_up", _("visits and follow-up")
+
+
+class EthicsKind(models.TextChoices):
+    """What an ethics committee decided on."""
+
+    INITIAL = "initial", _("first approval")
+    CONTINUING = "continuing", _("continuing review")
+    AMENDMENT = "amendment", _("amendment")
+
+
+class Resigning(models.TextChoices):
+    """Who has to sign a newer version of the consent form."""
+
+    ALL = "all", _("everybody, by a day")
+    ON_NEXT_VISIT = "on_next_visit", _("at the next visit")
+    NONE = "none", _("new participants only")
+
+
 class Sex(models.TextChoices):
     """CDISC SEX (C66731) as far as this study uses it."""
 
@@ -57,16 +84,81 @@ class ScreeningStatus(models.TextChoices):
     ENROLLED = "enrolled", _("enrolled")
 
 
+class Origin(models.TextChoices):
+    """Where a line of the screening log came from."""
+
+    PAGE = "page", _("typed here")
+    EDGE = "edge", _("from the operating list")
+
+
+class EntryStatus(models.TextChoices):
+    """Whether a form was declared complete; from then on a change of a value needs a reason (AU-03)."""
+
+    DRAFT = "draft", _("draft")
+    SUBMITTED = "submitted", _("submitted")
+
+
 class ParticipantStatus(models.TextChoices):
     ENROLLED = "enrolled", _("enrolled")
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
 class Withdrawal(models.TextChoices):
-    """How far a withdrawal goes (EN-04 a and b)."""
+    """How far a withdrawal goes (EN-04 a, b and c); the last follows from an approved request alone."""
 
     NO_CONTACT = "no_contact", _("no more contact; records may still be read")
     NO_NEW_DATA = "no_new_data", _("no new data; what was collected is kept")
+    ERASE = "erase", _("erasure, where the law demands it")
+
+
+class DeviationCategory(models.TextChoices):
+    MINOR = "minor", _("minor")
+    MAJOR = "major", _("major")
+
+
+class DeviationStatus(models.TextChoices):
+    OPEN = "open", _("to be assessed")
+    ASSESSED = "assessed", _("assessed")
+    CLOSED = "closed", _("deviation closed")
+
+
+class ErasureStatus(models.TextChoices):
+    REQUESTED = "requested", _("erasure asked for")
+    APPROVED = "approved", _("erasure approved")
+    REFUSED = "refused", _("erasure refused")
+
+
+class QueryStatus(models.TextChoices):
+    """Whose turn a query is: the site's while open or reopened, the data manager's once answered (AU-06)."""
+
+    OPEN = "open", _("query open")
+    ANSWERED = "answered", _("query answered")
+    REOPENED = "reopened", _("query reopened")
+    CLOSED = "closed", _("query closed")
+
+
+class QueryMove(models.TextChoices):
+    """What a message of a query's thread did."""
+
+    RAISED = "raised", _("asked")
+    ANSWERED = "answered", _("answered")
+    REOPENED = "reopened", _("asked again")
+    CLOSED = "closed", _("closed")
+
+
+class VerificationClass(models.TextChoices):
+    """Why a field is compared with the source: always, or because the draw took it (AU-06)."""
+
+    CRITICAL = "critical", _("critical, everybody")
+    SAMPLED = "sampled", _("sampled")
+
+
+class CheckRunStatus(models.TextChoices):
+    """How far a run of the edit checks is."""
+
+    WAITING = "waiting", _("waiting for the worker")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
 
 
 class MilestoneKind(models.TextChoices):
@@ -98,3 +190,22 @@ class MilestoneKind(models.TextChoices):
 
 CENTER_MILESTONES = (MilestoneKind.GATE_DOCUMENT, MilestoneKind.ACTIVATED, MilestoneKind.CLOSED)
 PARTICIPANT_MILESTONES = tuple(kind for kind in MilestoneKind if kind not in CENTER_MILESTONES)
+
+
+class StudyKind(models.TextChoices):
+    """A retrospective study holds a cohort that was treated and followed before; it lives in an installation of its own."""
+
+    PROSPECTIVE = "prospective", _("prospective")
+    RETROSPECTIVE = "retrospective", _("retrospective")
+
+
+class ImportKind(models.TextChoices):
+    VALUES = "values", _("values of participants")
+    COHORT = "cohort", _("retrospective cohort")
+
+
+class ImportStatus(models.TextChoices):
+    PLANNED = "planned", _("dry run")
+    EXECUTED = "executed", _("executed")
+    UNDONE = "undone", _("taken back")
+    DROPPED = "dropped", _("not executed")

@@ -47,7 +47,15 @@ def verdict(screening: Screening) -> Verdict:
 
 def state(screening: Screening) -> str:
     """The word of the status vocabulary for a line of the log."""
+    if awaits_pathology(screening):
+        return "pathology_pending"
     return STATES[verdict(screening)] if screening.status == ScreeningStatus.SCREENED else str(screening.status)
+
+
+def awaits_pathology(screening: Screening) -> bool:
+    """Whether the patient has consented, no criterion fails, and the report on the specimen is not there yet."""
+    waits = "pathology" in screening.eligibility.get("awaits", ())
+    return waits and screening.status == ScreeningStatus.SCREENED and hasattr(screening, "consent")
 
 
 def why(screening: Screening) -> str:

@@ -5,17 +5,22 @@ Rooms above this one bring duties of their own as a Source; the page is composed
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from functools import cache, reduce
+from operator import or_
 from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, Value
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from studies import pages, wording
+from accounts.once import once
+from studies import pages, progress, wording
+from studies.access import Permission, studies_of
 from studies.clock import LANDMARK, Standing
 from studies.lists import choices
 from studies.models import Participant, Screening
@@ -31,12 +36,6 @@ class Duty:
     task: Promise
     link: Promise
     badge: str
-
-    def rows(self, user: User) -> QuerySet[Any]:
-        """Whom it concerns, who waits longest first."""
-        if self.code in pages.SCREENING_STATES:
-            return pages.screenings(user, self.code).select_related("consent").order_by("surgery_date", "pk")
-        return pages.participants(user, self.code).order_by("screening__surgery_date", "pk")
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,9 @@ class Source:
     rows: Callable[[User, str, int], list[Row]]
 
 
+LAST_CALL = 75
+"""From this day after surgery on, who still waits for the pathology report stands out."""
+
 DUTIES = (
     Duty(
         "unknown",
@@ -70,6 +72,13 @@ DUTIES = (
         gettext_lazy("Answer what is unknown"),
         gettext_lazy("Answer"),
         "eligibility_unknown",
+    ),
+    Duty(
+        "pathology_pending",
+        gettext_lazy("Consented, pathology pending"),
+        gettext_lazy("Enter the pathology report before day 90"),
+        gettext_lazy("Answer"),
+        "pathology_pending",
     ),
     Duty("eligible", gettext_lazy("Eligible, not enrolled"), gettext_lazy("Enrol, or say why not"), gettext_lazy("Decide"), "eligible"),
     Duty(
@@ -114,14 +123,40 @@ def page(user: User, wanted: str, sources: Sequence[Source]) -> dict[str, Any]:
 
 
 def on_the_clock(user: User) -> list[Standing]:
-    """Everybody whose day 0 to 90 is running, nearest to surgery first."""
-    standing = []
-    for person in pages.participants(user, "running").order_by("-screening__surgery_date", "pk"):
-        day = (person.study.today() - person.screening.surgery_date).days
-        if 0 <= day <= LANDMARK:
-            look = "seal" if person.has_seal else "done" if person.has_phases else "wait"
-            standing.append(Standing(f"{person.sequence:04d}", person.study_number, day, look, reverse("participant", args=[person.uuid])))
-    return standing
+    """Everybody whose day 0 to 90 is running, and who waits for the pathology report, nearest to surgery first."""
+    days = {study.pk: study.today() for study in studies_of(user, Permission.PARTICIPANT_VIEW)}
+    running = reduce(or_, (Q(study=study, surgery_date__range=(day - timedelta(LANDMARK), day)) for study, day in days.items()), Q(pk=None))
+    rows = progress.of(user).filter(running, progress.PEOPLE["running"] | progress.LINES["pathology_pending"])
+    return [
+        _standing(row, (days[row.study] - row.surgery_date).days)
+        for row in rows.order_by("-surgery_date", "participant").values_list(*_CLOCK, named=True)
+    ]
+
+
+def _standing(row: Any, day: int) -> Standing:
+    if row.participant is None:
+        short = f"S{row.screening__number:04d}"
+        return Standing(short, f"{row.center__code}-{short}", day, "due", _page_of("screening", row.screening__uuid))
+    look = "seal" if row.has_seal else "done" if row.has_phases else "wait"
+    url = _page_of("participant", row.participant__uuid)
+    return Standing(f"{row.participant__sequence:04d}", row.participant__study_number, day, look, url)
+
+
+def _page_of(name: str, uuid: UUID) -> str:
+    """As `reverse`, which is slow for everybody within ninety days."""
+    return _pattern(name).replace(str(_NOBODY), str(uuid))
+
+
+@cache
+def _pattern(name: str) -> str:
+    return reverse(name, args=[_NOBODY])
+
+
+_NOBODY = UUID(int=0)
+_CLOCK = (
+    "study", "center__code", "surgery_date", "screening__number", "screening__uuid", "has_seal", "has_phases",
+    "participant", "participant__sequence", "participant__study_number", "participant__uuid",
+)  # fmt: skip
 
 
 def _counts(user: User) -> dict[str, int]:
@@ -131,7 +166,33 @@ def _counts(user: User) -> dict[str, int]:
 
 def _rows(user: User, code: str, limit: int) -> list[Row]:
     duty = next(duty for duty in DUTIES if duty.code == code)
-    return [_row(duty, item) for item in duty.rows(user)[:limit]]
+    return [_row(duty, item) for item in _first(user, limit)[code]]
+
+
+@once
+def _first(user: User, limit: int) -> dict[str, list[Screening | Participant]]:
+    """Whom each duty of this room concerns, who waits longest first, up to a limit: three queries for all of them."""
+    lines = {duty.code: progress.LINES.get(duty.code, Q()) for duty in DUTIES if duty.code in pages.SCREENING_STATES}
+    people = {duty.code: progress.PEOPLE[duty.code] for duty in DUTIES if duty.code not in lines}
+    of_lines, of_people = progress.of(user, Permission.SCREENING_VIEW), progress.of(user)
+    parts = [of_lines.filter(condition).annotate(duty=Value(code)) for code, condition in lines.items()]
+    parts += [of_people.filter(condition).annotate(duty=Value(code)) for code, condition in people.items()]
+    first, *others = [part.order_by("surgery_date", "screening").values_list("duty", "screening")[:limit] for part in parts]
+    keys = list(first.union(*others, all=True))
+    known: dict[tuple[bool, int], Screening | Participant] = {}
+    wanted = [key for code, key in keys if code in lines]
+    known |= {(True, line.pk): line for line in pages.screenings(user).filter(pk__in=wanted).select_related("consent")}
+    wanted = [key for code, key in keys if code in people]
+    known |= {(False, person.screening_id): person for person in pages.participants(user).filter(screening__in=wanted)}
+    found: dict[str, list[Screening | Participant]] = {duty.code: [] for duty in DUTIES}
+    for code, key in keys:
+        found[code].append(known[code in lines, key])
+    return {code: sorted(rows, key=_by_surgery) for code, rows in found.items()}
+
+
+def _by_surgery(item: Screening | Participant) -> tuple[date, int]:
+    line = item if isinstance(item, Screening) else item.screening
+    return line.surgery_date, line.pk
 
 
 def _row(duty: Duty, item: Screening | Participant) -> Row:
@@ -142,7 +203,8 @@ def _row(duty: Duty, item: Screening | Participant) -> Row:
         line, study, number, detail = item.screening, item.study, item.study_number, _scan(item.screening)
         url = reverse("participant", args=[item.uuid])
     day = (study.today() - line.surgery_date).days
-    return Row(number, url, line.surgery_date, day, duty.task, detail, duty.badge, duty.link)
+    late = duty.code == "pathology_pending" and day > LAST_CALL
+    return Row(number, url, line.surgery_date, day, duty.task, detail, duty.badge, duty.link, late)
 
 
 def _scan(line: Screening) -> str:

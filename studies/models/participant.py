@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from studies.models.study import Center, Study
-from studies.vocabulary import ParticipantStatus, ScreeningStatus, Sex, Withdrawal
+from studies.vocabulary import Origin, ParticipantStatus, ScreeningStatus, Sex, Withdrawal
 
 USER = settings.AUTH_USER_MODEL
 
@@ -40,6 +40,7 @@ class Screening(models.Model):
     center = models.ForeignKey(Center, models.PROTECT, related_name="screenings")
     number = models.PositiveIntegerField()
     row_token = models.CharField(max_length=64, null=True, blank=True)
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.PAGE)
     screened_on = models.DateField()
     surgery_date = models.DateField()
     age_at_surgery = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -59,6 +60,11 @@ class Screening(models.Model):
             models.UniqueConstraint(fields=["center", "row_token"], name="screening_row_token_per_center"),
             models.CheckConstraint(
                 name="screening_number_from_one", violation_error_message=_("Screening numbers begin with 1."), condition=Q(number__gte=1)
+            ),
+            models.CheckConstraint(
+                name="screening_edge_has_token",
+                violation_error_message=_("A line comes from this page, or from the operating list with the token of its row."),
+                condition=Q(origin=Origin.PAGE) | (Q(origin=Origin.EDGE) & ~Q(row_token=None) & ~Q(row_token="")),
             ),
             models.CheckConstraint(
                 name="screening_known_sex", violation_error_message=_("Sex is male, female or unknown."), condition=Q(sex__in=Sex.values)
@@ -87,10 +93,15 @@ class Screening(models.Model):
 
 @audit.tracked()
 class Consent(models.Model):
-    """The signed form, or the ethics committee's waiver in its place; exactly one of the two."""
+    """The signed form, or the ethics committee's waiver in its place; exactly one of the two.
+
+    The first consent of a patient, by which enrolment is decided; versions signed later are `Reconsent` rows. `form_version` is the code
+    of the approved `version` that was signed.
+    """
 
     screening = models.OneToOneField(Screening, models.PROTECT, related_name="consent")
     form_version = models.CharField(max_length=40, blank=True)
+    version = models.ForeignKey("studies.ConsentVersion", models.PROTECT, null=True, blank=True, related_name="consents")
     signed_on = models.DateField(null=True, blank=True)
     waiver_number = models.CharField(max_length=100, blank=True)
     waived_on = models.DateField(null=True, blank=True)
@@ -104,7 +115,12 @@ class Consent(models.Model):
                 violation_error_message=_("Record the signed form with its version and date, or the waiver with its number and date."),
                 condition=(~Q(form_version="") & Q(signed_on__isnull=False, waiver_number="", waived_on=None))
                 | (Q(form_version="", signed_on=None, waived_on__isnull=False) & ~Q(waiver_number="")),
-            )
+            ),
+            models.CheckConstraint(
+                name="consent_version_of_a_signature",
+                violation_error_message=_("A waiver has no version of the form."),
+                condition=Q(version=None) | ~Q(form_version=""),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -122,7 +138,7 @@ class Participant(models.Model):
 
     TRANSITIONS = {
         ParticipantStatus.ENROLLED: {ParticipantStatus.WITHDRAWN},
-        ParticipantStatus.WITHDRAWN: set(),
+        ParticipantStatus.WITHDRAWN: {ParticipantStatus.WITHDRAWN},  # a withdrawal may be extended, never taken back
     }
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -160,3 +176,8 @@ class Participant(models.Model):
 
     def __str__(self) -> str:
         return self.study_number
+
+    @property
+    def data_until(self) -> date | None:
+        """The last day of which data may be entered, where a withdrawal set one (EN-04 b, c)."""
+        return None if self.withdrawal in ("", Withdrawal.NO_CONTACT) else self.withdrawn_on

@@ -12,8 +12,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
+from studies import dictionary
 from studies.protocol import Protocol, load
-from studies.vocabulary import CENTER_ROLES, STUDY_ROLES, Phase, Role
+from studies.vocabulary import CENTER_ROLES, STUDY_ROLES, Phase, Role, StudyKind
 
 
 @audit.tracked()
@@ -35,6 +36,10 @@ class Study(models.Model):
     protocol_id = models.CharField(max_length=60)
     protocol_version = models.CharField(max_length=20)
     protocol_digest = models.CharField(max_length=64)
+    dictionary_id = models.CharField(max_length=60)
+    dictionary_version = models.CharField(max_length=20)
+    dictionary_digest = models.CharField(max_length=64)
+    kind = models.CharField(max_length=20, choices=StudyKind, default=StudyKind.PROSPECTIVE)
     phase = models.CharField(max_length=20, choices=Phase, default=Phase.DRAFT)
     synthetic = models.BooleanField(default=False)
     accrual_from = models.DateField()
@@ -49,6 +54,11 @@ class Study(models.Model):
                 name="study_known_phase",
                 violation_error_message=_("A study is in one of its five phases."),
                 condition=Q(phase__in=Phase.values),
+            ),
+            models.CheckConstraint(
+                name="study_known_kind",
+                violation_error_message=_("A study is prospective or retrospective."),
+                condition=Q(kind__in=StudyKind.values),
             ),
             models.CheckConstraint(
                 name="study_accrual_ends_after_it_begins",
@@ -74,6 +84,11 @@ class Study(models.Model):
         """The protocol version this study follows. Raises ProtocolError when its file is gone or was edited in place."""
         return load(self.protocol_id, self.protocol_version, self.protocol_digest)
 
+    @property
+    def dictionary(self) -> dictionary.Dictionary:
+        """The data dictionary this study records by. Raises DictionaryError when its file is gone or was edited in place."""
+        return dictionary.load(self.dictionary_id, self.dictionary_version, self.dictionary_digest)
+
     def now(self) -> datetime:
         """The study's instant (UTC); only a synthetic study's clock can stand behind or ahead of the world's."""
         return timezone.now() + timedelta(days=self.clock_days)
@@ -98,9 +113,6 @@ class Center(models.Model):
     name_en = models.CharField(max_length=200)
     opened_on = models.DateField(null=True, blank=True)
     closed_on = models.DateField(null=True, blank=True)
-    ethics_number = models.CharField(max_length=100, blank=True)
-    ethics_from = models.DateField(null=True, blank=True)
-    ethics_until = models.DateField(null=True, blank=True)
 
     class Meta:
         ordering = ["code"]
@@ -117,12 +129,6 @@ class Center(models.Model):
                 name="center_closes_after_it_opens",
                 violation_error_message=_("A center closes on or after the day it opened."),
                 condition=Q(closed_on=None) | Q(opened_on__isnull=False, closed_on__gte=F("opened_on")),
-            ),
-            models.CheckConstraint(
-                name="center_ethics_complete",
-                violation_error_message=_("An ethics approval has a number, a first and a last day."),
-                condition=Q(ethics_number="", ethics_from=None, ethics_until=None)
-                | (~Q(ethics_number="") & Q(ethics_from__isnull=False, ethics_until__gte=F("ethics_from"))),
             ),
         ]
 

@@ -1,15 +1,20 @@
 """Who may do what, where (SE-03, SE-04, blinding §7)."""
 
+import json
 from datetime import date, timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import audit
+from accounts.models import User
 from studies import access, setup
 from studies.access import GRANTS, Permission
 from studies.models import Membership
@@ -41,7 +46,9 @@ def test_strangers_leavers_and_the_inactive_may_nothing(world: World) -> None:
     stranger, left, coming = worlds.person("stranger"), worlds.person("left"), worlds.person("coming")
     today = timezone.localdate()
     for user, since, until in ((left, date(2026, 1, 1), today - timedelta(days=1)), (coming, today + timedelta(days=1), None)):
-        setup.add_member(study=world.study, user=user, role=Role.COORDINATOR, center=world.own, since=since, until=until, by=world.system)
+        setup.add_member(
+            study=world.study, user=user, role=Role.COORDINATOR, center=world.own, since=since, until=until, by=world.system, delegated=True
+        )
     inactive = world.coordinator
     inactive.is_active = False
     for user in (stranger, left, coming, inactive, AnonymousUser()):
@@ -53,7 +60,9 @@ def test_strangers_leavers_and_the_inactive_may_nothing(world: World) -> None:
 
 def test_last_day_of_a_membership_still_counts(world: World) -> None:
     user = worlds.person("leaving")
-    setup.add_member(study=world.study, user=user, role=Role.COORDINATOR, center=world.own, until=timezone.localdate(), by=world.system)
+    setup.add_member(
+        study=world.study, user=user, role=Role.COORDINATOR, center=world.own, until=timezone.localdate(), by=world.system, delegated=True
+    )
     assert access.may(user, Permission.SCREEN, world.own)
 
 
@@ -138,3 +147,42 @@ def test_only_the_operator_creates_a_study_and_only_managers_set_up(world: World
             with pytest.raises(PermissionDenied):
                 setup.add_center(study=world.study, code="03", name_zh="x", name_en="x", by=user)
     assert setup.add_center(study=world.study, code="03", name_zh="x", name_en="x", by=world.people[Role.DATA_MANAGER]).pk
+
+
+def test_operator_makes_ends_and_lists_members(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who can sign in and who is what comes from one command: refused with 1, usage 2, a weak password never."""
+    good, weak = tmp_path / "good", tmp_path / "weak"
+    good.write_text("correct horse battery\n", encoding="utf-8")
+    weak.write_text("password1234\n", encoding="utf-8")
+    where = ["--role", "coordinator", "--center", world.own.code, "--study", world.study.code]
+
+    def member(*arguments: object) -> int:
+        try:
+            call_command("member", *map(str, arguments))
+        except CommandError as error:
+            return error.returncode
+        return 0
+
+    assert member("add", "newcomer", *where, "--password-file", weak) == 1
+    assert not User.objects.filter(username="newcomer").exists()
+    assert member("add", "newcomer", *where, "--name", "New Comer", "--password-file", good, "--since", "2026-01-01") == 0
+    user = User.objects.get(username="newcomer")
+    assert user.check_password("correct horse battery")
+    assert access.may(user, Permission.PARTICIPANT_VIEW, world.own) and not access.may(user, Permission.SCREEN, world.own)
+    assert member("add", "newcomer", *where) == 1
+    assert member("add", "newcomer", "--role", "monitor", "--center", world.own.code, "--study", world.study.code) == 2
+    capsys.readouterr()
+    assert member("list", "--study", world.study.code, "--json") == 0
+    [row] = [each for each in json.loads(capsys.readouterr().out) if each["username"] == "newcomer"]
+    assert row == {
+        "username": "newcomer", "name": "New Comer", "role": "coordinator", "center": world.own.code, "since": "2026-01-01", "until": "",
+    }  # fmt: skip
+    ended = ["end", "newcomer", *where, "--reason", "left", "--last-day"]
+    assert member(*ended, timezone.localdate() - timedelta(days=1)) == 0
+    assert not access.may(user, Permission.PARTICIPANT_VIEW, world.own)
+    assert member(*ended, timezone.localdate()) == 1
+    good.write_text("another horse battery\n", encoding="utf-8")
+    assert member("password", "newcomer", "--password-file", good) == 0
+    user.refresh_from_db()
+    assert user.check_password("another horse battery")
+    assert member("password", "nobody", "--password-file", good) == 2

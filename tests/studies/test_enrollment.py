@@ -9,7 +9,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from accounts import audit
 from accounts.transitions import NotAllowedNow
 from studies import consent, enrollment, screening, setup, study_number
-from studies.models import Consent, Milestone, Participant, Screening
+from studies.governance import ethics
+from studies.models import Consent, EthicsApproval, Milestone, Participant, Screening
 from studies.vocabulary import MilestoneKind, ScreeningStatus
 from tests.studies import world as worlds
 from tests.studies.world import ELIGIBLE, ENROLLED, SCREENED, SURGERY, World
@@ -120,7 +121,8 @@ def test_consent_cannot_be_changed_after_enrolment(world: World) -> None:
 def test_ethics_approval_must_cover_the_day(world: World, valid_until: date, allowed: bool) -> None:
     """EN-03: an expired approval is refused."""
     line = worlds.consented(world)
-    setup.file_ethics_approval(center=world.own, number="EC-9", valid_from=date(2026, 1, 1), valid_until=valid_until, by=world.system)
+    [approval] = EthicsApproval.objects.filter(center=world.own)
+    ethics.end_approval(approval=approval, last_day=valid_until, reason="suspended", by=world.system)
     if allowed:
         assert enrollment.enroll(screening=line, on=ENROLLED, by=world.coordinator).pk
     else:
@@ -183,6 +185,18 @@ def test_trail_names_actor_action_and_reason(world: World) -> None:
     assert [event.pgh_context["action"] for event in events] == ["screening.screened", "screening.amended"]
     assert events[1].pgh_context["reason"] == "read the wrong line"
     assert events[1].pgh_context["by"] == world.coordinator.username
+
+
+def test_first_answers_need_no_reason_and_changes_do(world: World) -> None:
+    """AU-03: a line from the operating list is answered; what was said before, also "unknown", changes with a reason only."""
+    line = worlds.screened(world, answers={})
+    line = screening.amend(screening=line, answers={"r0_resection": "unknown", "histology_hcc": "yes"}, sex=line.sex, by=world.coordinator)
+    assert line.answers == {"r0_resection": "unknown", "histology_hcc": "yes"}
+    for change in ({"answers": {"r0_resection": "yes"}}, {"answers": {"histology_hcc": ""}}, {"age_at_surgery": 59}):
+        with pytest.raises(ValidationError) as refused:
+            screening.amend(screening=line, by=world.coordinator, reason=" ", **change)
+        assert set(refused.value.message_dict) == {"reason"}
+    assert Screening.objects.get(pk=line.pk).answers == line.answers
 
 
 def test_write_outside_act_is_refused(world: World) -> None:

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import audit
 from accounts.models import User
-from studies import baseline, enrollment, milestones, pages, screening
+from studies import clock, counting, enrollment, entry, milestones, pages, screening
 from studies.models import Participant
 from studies.vocabulary import MilestoneKind, Role
 from tests.studies import world as worlds
@@ -46,6 +46,27 @@ def test_counts_are_the_lengths_of_their_lists(busy: World) -> None:
         assert pages.screening_counts(user) == {state: pages.screenings(user, state).count() for state in pages.SCREENING_STATES}
     assert pages.participant_count(busy.coordinator) == pages.participant_counts(busy.coordinator)["all"] == 6
     assert pages.screening_count(busy.coordinator) == pages.screening_counts(busy.coordinator)["all"] == 9
+
+
+def test_lists_are_counted_together_in_one_statement(busy: World) -> None:
+    """Also a list whose condition cannot hold, and one with parameters of its own."""
+    open_lines = pages.screenings(busy.coordinator, "open").order_by("surgery_date")
+    lists = {"open": open_lines, "nobody": Participant.objects.none(), "sealed": pages.participants(busy.coordinator, "sealed")}
+    with CaptureQueriesContext(connection) as asked:
+        assert counting.together(lists) == {"open": 2, "nobody": 0, "sealed": 1}
+        assert counting.together({}) == {}
+    assert len(asked) == 1
+
+
+def test_clock_draws_many_who_stand_alike_as_one_mark() -> None:
+    """Nobody is lost: the marks' numbers are the people's; a few are drawn one by one, with their links."""
+    people = [clock.Standing(str(number), str(number), number % 5, "wait", f"/{number}/") for number in range(clock.MOST_MARKS)]
+    assert clock.gathered(people) == people
+    more = [*people, clock.Standing("a", "a", 7, "seal", "/a/")]
+    drawn = clock.ruler(clock.gathered(more))
+    assert [(mark.standing.day, mark.standing.people) for mark in drawn.marks] == [(0, 8), (1, 8), (2, 8), (3, 8), (4, 8), (7, 1)]
+    assert (drawn.people, drawn.count("wait"), drawn.count("seal")) == (41, 40, 1)
+    assert [mark.standing.url for mark in drawn.marks] == ["", "", "", "", "", "/a/"]
 
 
 def test_states_of_participants_hold_whom_they_should(busy: World) -> None:
@@ -134,10 +155,10 @@ def test_finished_cells_carry_their_day_and_visits_their_count(world: World) -> 
 def test_baseline_cell_counts_the_values_recorded(world: World) -> None:
     """n of m, and done when the protocol asks for nothing more; what was attested at screening does not count."""
     participant = worlds.enrolled(world)
-    asked = participant.study.protocol.baseline
+    asked = [participant.study.dictionary.item(code) for code in participant.study.protocol.baseline]
     told = []
-    for values in ({}, {"afp": "20"}, {item.code: item.options[0].code if item.options else "1" for item in asked} | {"albumin": "40"}):
-        baseline.record(participant=participant, values=values, by=world.coordinator, reason="source came")
+    for texts in ({}, {"afp": "20"}, {item.code: item.options[0].code if item.options else "1" for item in asked} | {"albumin": "ND"}):
+        entry.record_texts(participant=participant, texts=texts, by=world.coordinator)
         cell = pages.completeness([participant], SURGERY)[participant.uuid][4]
         told.append((cell.state, cell.done, cell.of))
     assert told == [("missing", 0, len(asked)), ("missing", 1, len(asked)), ("done", len(asked), len(asked))]

@@ -11,6 +11,7 @@ import yaml
 from django.core.management import call_command
 
 from studies import protocol, protocol_lint
+from studies.governance import conduct
 from studies.protocol import ProtocolError
 
 FILE = protocol.FOLDER / "hcc_adjuvant.yaml"
@@ -147,13 +148,24 @@ def test_changed_file_and_unknown_versions_are_refused() -> None:
 def test_lint_command_reports_undecided_points_and_exits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """0: usable; 1: a finding; 2: unreadable. What awaits the principal investigator is listed."""
     assert _exit(lambda: call_command("protocol", "lint", "--json")) == 0
-    (report,) = json.loads(capsys.readouterr().out)
-    assert report["faults"] == []
-    assert {"adjuvant_window", "imaging_interval", "margin", "systemic_therapy"} <= {item["code"] for item in report["undecided"]}
+    reports = json.loads(capsys.readouterr().out)
+    assert not any(report["faults"] for report in reports)
+    of_conduct = [report for report in reports if report["file"].startswith("conduct/")]
+    for report in (report for report in reports if report not in of_conduct):
+        assert {"adjuvant_window", "imaging_interval", "margin", "systemic_therapy"} <= {item["code"] for item in report["undecided"]}
+    assert [item["code"] for report in of_conduct for item in report["undecided"]] == ["deviation_categories", "hgr_required"]
+    assert len(reports) == len(protocol.all_files()) + len(conduct.all_files())
     assert _exit(lambda: call_command("protocol", "lint", "--decided")) == 1
     broken = tmp_path / "broken.yaml"
     broken.write_text("id: 1\n", encoding="utf-8")
     assert _exit(lambda: call_command("protocol", "lint", str(broken))) == 1
+    wrong = tmp_path / "conduct" / "x-1.0.yaml"
+    wrong.parent.mkdir()
+    text = conduct.all_files()[0].read_text(encoding="utf-8").replace('"yes": adjuvant', '"yes": sealed', 1)
+    wrong.write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    assert _exit(lambda: call_command("protocol", "lint", str(wrong))) == 1
+    assert "reads sealed as answer" in capsys.readouterr().out
     assert _exit(lambda: call_command("protocol", "lint", str(tmp_path / "absent.yaml"))) == 2
 
 

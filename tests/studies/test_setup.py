@@ -13,10 +13,11 @@ from django.db import IntegrityError, transaction
 
 from accounts import audit, ledger
 from accounts.transitions import NotAllowedNow, advance
+from prime_platform.demo import papers
 from studies import protocol, setup
 from studies.management.commands import states
 from studies.models import Center, Participant, Screening, Study
-from studies.vocabulary import MilestoneKind, Phase
+from studies.vocabulary import MilestoneKind, Phase, Role
 from tests.studies import world as worlds
 from tests.studies.world import World
 
@@ -101,8 +102,8 @@ def test_amended_criterion_judges_who_comes_next_and_nobody_who_is_in(
 ) -> None:
     """EL-01: an edit is a new version; who is enrolled keeps verdict, version and criterion version."""
     original = (protocol.FOLDER / "hcc_adjuvant.yaml").read_text(encoding="utf-8")
-    amended = original.replace('version: "1.0"', 'version: "1.10"').replace("high: 75", "high: 50")
-    older = original.replace('version: "1.0"', 'version: "1.9"')
+    amended = original.replace('version: "1.1"', 'version: "1.10"').replace("high: 75", "high: 50")
+    older = original.replace('version: "1.1"', 'version: "1.9"')
     for name, text in (("a.yaml", original), ("b.yaml", amended), ("c.yaml", older)):
         (tmp_path / name).write_text(text, encoding="utf-8")
     participant = worlds.enrolled(world)
@@ -111,18 +112,16 @@ def test_amended_criterion_judges_who_comes_next_and_nobody_who_is_in(
     setup.adopt_protocol(study=world.study, version="1.10", reason="amendment 1", by=world.system)
     assert worlds.screened(world).eligibility["verdict"] == "fail"
     fresh = Participant.objects.get(pk=participant.pk)
-    assert (fresh.eligibility["verdict"], fresh.eligibility["protocol"]["version"]) == ("pass", "1.0")
-    assert fresh.screening.eligibility["protocol"]["version"] == "1.0"
+    assert (fresh.eligibility["verdict"], fresh.eligibility["protocol"]["version"]) == ("pass", "1.1")
+    assert fresh.screening.eligibility["protocol"]["version"] == "1.1"
 
 
-def test_center_opens_with_a_valid_approval_only_and_once(world: World) -> None:
-    """EN-03: the gate's document and the opening are on the center's timeline."""
+def test_center_opens_once_and_closes_once(world: World) -> None:
+    """EN-03: the gate's documents, the opening and the closing are on the center's timeline."""
     center = setup.add_center(study=world.study, code="07", name_zh="七", name_en="Seven", by=world.system)
-    with pytest.raises(NotAllowedNow):
-        setup.open_center(center=center, on=date(2026, 2, 1), by=world.system)
-    setup.file_ethics_approval(center=center, number="EC-7", valid_from=date(2026, 1, 1), valid_until=date(2026, 1, 31), by=world.system)
-    with pytest.raises(NotAllowedNow):
-        setup.open_center(center=center, on=date(2026, 2, 1), by=world.system)
+    for role in (Role.SITE_PI, Role.COORDINATOR):
+        worlds.join(world.study, worlds.person(f"{role}-07"), role, center, world.system)
+    papers.file_all(center, since=date(2026, 1, 1), until=date(2026, 12, 31), by=world.system)
     setup.open_center(center=center, on=date(2026, 1, 31), by=world.system)
     with pytest.raises(NotAllowedNow):
         setup.open_center(center=center, on=date(2026, 1, 31), by=world.system)
@@ -130,12 +129,10 @@ def test_center_opens_with_a_valid_approval_only_and_once(world: World) -> None:
     with pytest.raises(NotAllowedNow):
         setup.close_center(center=center, on=date(2026, 3, 2), reason="again", by=world.system)
     kinds = list(center.milestones.order_by("pk").values_list("kind", flat=True))
-    assert kinds == [MilestoneKind.GATE_DOCUMENT, MilestoneKind.ACTIVATED, MilestoneKind.CLOSED]
+    assert kinds == [MilestoneKind.GATE_DOCUMENT, MilestoneKind.GATE_DOCUMENT, MilestoneKind.ACTIVATED, MilestoneKind.CLOSED]
 
 
-@pytest.mark.parametrize(
-    "fields", [{"code": "1"}, {"code": "A1"}, {"closed_on": date(2026, 1, 1)}, {"ethics_number": "x"}, {"ethics_until": date(2026, 1, 1)}]
-)
+@pytest.mark.parametrize("fields", [{"code": "1"}, {"code": "A1"}, {"closed_on": date(2026, 1, 1)}])
 def test_database_refuses_a_center_that_cannot_be(world: World, fields: dict[str, object]) -> None:
     row = Center(**{"study": world.study, "code": "08", "name_zh": "x", "name_en": "x", **fields})
     with pytest.raises(IntegrityError), transaction.atomic(), audit.act(by=world.system, action="test"):

@@ -5,9 +5,11 @@ from datetime import date, timedelta
 
 from accounts import people
 from accounts.models import User
+from prime_platform.demo import papers
 from studies import consent, enrollment, screening, setup
 from studies.models import Center, Participant, Screening, Study
 from studies.vocabulary import CENTER_ROLES, Phase, Role, Sex
+from tests import replay
 
 SURGERY = date(2026, 3, 2)
 SCREENED = SURGERY + timedelta(days=5)
@@ -56,7 +58,11 @@ class World:
 
 
 def build(code: str = "DEMO", *, synthetic: bool = True) -> World:
-    """The world of most tests."""
+    """The world of most tests: with a coordinator, and others when they are asked for."""
+    return replay.once(("studies", code, synthetic), lambda: _built(code, synthetic))
+
+
+def _built(code: str, synthetic: bool) -> World:
     system = User.objects.system()
     study = setup.create_study(
         code=code,
@@ -70,7 +76,9 @@ def build(code: str = "DEMO", *, synthetic: bool = True) -> World:
     own, other = (open_center(study, center_code, system) for center_code in ("01", "02"))
     if synthetic:
         study = setup.advance_phase(study=study, to=Phase.ACCRUAL, by=system)
-    return World(study, own, other, People(own), system)
+    world = World(study, own, other, People(own), system)
+    assert world.coordinator
+    return world
 
 
 def person(username: str) -> User:
@@ -80,14 +88,15 @@ def person(username: str) -> User:
 
 def join(study: Study, user: User, role: Role, center: Center | None, by: User) -> None:
     """Give a role from the study's first day on."""
-    setup.add_member(study=study, user=user, role=role, center=center, since=date(2026, 1, 1), by=by)
+    setup.add_member(study=study, user=user, role=role, center=center, since=date(2026, 1, 1), by=by, delegated=True)
 
 
 def open_center(study: Study, code: str, by: User) -> Center:
-    """A center that may enrol from 2026-01-05 to 2027-12-31."""
+    """A center that may enrol from 2026-01-05 to 2027-12-31, with a site PI and a coordinator of its own."""
     center = setup.add_center(study=study, code=code, name_zh=f"演示医院{code}", name_en=f"Demo hospital {code}", by=by)
-    approval = {"number": f"EC-2025-{code}", "valid_from": date(2026, 1, 1), "valid_until": date(2027, 12, 31)}
-    center = setup.file_ethics_approval(center=center, by=by, **approval)
+    for role in (Role.SITE_PI, Role.COORDINATOR):
+        join(study, person(f"first-{role}-{study.code}-{code}"), role, center, by)
+    papers.file_all(center, since=date(2026, 1, 1), until=date(2027, 12, 31), by=by)
     return setup.open_center(center=center, on=date(2026, 1, 5), by=by)
 
 

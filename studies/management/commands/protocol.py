@@ -1,19 +1,23 @@
-"""`manage.py protocol lint`: is every protocol file well formed, consistent in time, and what is still undecided?"""
+"""`manage.py protocol lint`: is every file of a protocol and of its conduct well formed and consistent, and what is still undecided?"""
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from studies import protocol, protocol_lint
+from studies.governance import conduct, deviation_rules
+from studies.protocol import Decision
+from studies.vocabulary import Task
 
 
 class Command(BaseCommand):
     """Exit status 0: usable and decided; 1: a fault, or with --decided an undecided point; 2: a file could not be read."""
 
-    help = "Check the protocol files: schema, codes, order of clinical time, undecided points."
+    help = "Check the files of protocols and of their conduct: schema, codes, order of clinical time, undecided points."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            reports = [_report(path) for path in options["files"] or protocol.all_files()]
+            reports = [_report(path) for path in options["files"] or [*protocol.all_files(), *conduct.all_files()]]
         except (OSError, ValueError) as error:
             self.stderr.write(f"{error}")
             sys.exit(2)
@@ -46,13 +50,32 @@ class Command(BaseCommand):
 
 
 def _report(path: Path) -> dict[str, Any]:
+    return _report_conduct(path) if path.parent.name == conduct.FOLDER.name else _report_protocol(path)
+
+
+def _report_protocol(path: Path) -> dict[str, Any]:
     try:
         loaded = protocol.from_file(path)
     except protocol.ProtocolError as error:
         return {"file": path.name, "faults": [str(error)], "undecided": []}
-    undecided = [
-        {"code": item.code, "question": item.question.en, "question_zh": item.question.zh, "answer": item.answer.en, "source": item.source}
-        for item in loaded.undecided
-    ]
     facts = {"id": loaded.id, "version": loaded.version, "digest": loaded.digest}
-    return {"file": path.name, **facts, "faults": protocol_lint.faults(loaded), "undecided": undecided}
+    return {"file": path.name, **facts, "faults": protocol_lint.faults(loaded), "undecided": _said(loaded.undecided)}
+
+
+def _report_conduct(path: Path) -> dict[str, Any]:
+    """The rules of conduct block the activation of a study as its protocol does, so they are held to the same."""
+    name = f"conduct/{path.name}"
+    try:
+        rules = conduct.from_file(path)
+    except (conduct.ConductError, ValueError) as error:
+        return {"file": name, "faults": [str(error)], "undecided": []}
+    facts = {"id": rules.protocol, "version": rules.version, "digest": rules.digest}
+    faults = conduct.faults(rules, tasks=frozenset(Task.values), facts=deviation_rules.FACTS)
+    return {"file": name, **facts, "faults": faults, "undecided": _said(rules.undecided)}
+
+
+def _said(decisions: Iterable[Decision]) -> list[dict[str, str]]:
+    return [
+        {"code": item.code, "question": item.question.en, "question_zh": item.question.zh, "answer": item.answer.en, "source": item.source}
+        for item in decisions
+    ]

@@ -1,0 +1,1 @@
+"""How a study is conducted at its centers: opening, delegation, consent versions, withdrawal, deviations, the words for it all."""

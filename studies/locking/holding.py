@@ -1,0 +1,13 @@
+"""Who may go first when a write and a lock come at the same time: the advisory locks that the triggers of `guards` share."""
+
+from django.db import connection
+
+
+def hold(*, study: int, center: int | None = None) -> None:
+    """Let no write of the center (of the study, without a center) be under way until this transaction ends.
+
+    Waits for the writes that are; asked first in the transaction, after the row it is about was locked FOR NO KEY UPDATE.
+    """
+    what, key = ("study", study) if center is None else ("center", center)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [f"prime/lock/{what}", key])

@@ -1,0 +1,1 @@
+"""Are the data right: queries, edit checks as versioned rules, source verification, handover, risk indicators."""
