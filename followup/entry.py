@@ -17,10 +17,14 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
-from followup.models import Death, Entry
+from followup.models import Death, Entry, NoAdjuvantDeclaration, TreatmentCourse
 from followup.partial_date import PartialDate
+from followup.vocabulary import Intent
 from studies import access, milestones
+from studies.governance import withdrawal
 from studies.models import Participant
+from studies.quality import checking, no_identity
+from studies.vocabulary import MilestoneKind, StudyKind
 
 E = TypeVar("E", bound=Entry)
 
@@ -42,6 +46,12 @@ def check_day(participant: Participant, on: date, field: str, *, may_follow_deat
         raise ValidationError(
             {field: _("%(on)s is after the death recorded on %(death)s. Check both dates.") % {"on": on, "death": death.on}}
         )
+    check_withdrawal(participant, on)
+
+
+def check_withdrawal(participant: Participant, on: date) -> None:
+    """Refuse a day after a withdrawal from new data (EN-04); whether a reason is given is asked by `writing`."""
+    withdrawal.check_entry(participant, days=[on], reason="asked below")
 
 
 def check_partial(participant: Participant, text: str, field: str) -> None:
@@ -54,18 +64,25 @@ def check_partial(participant: Participant, text: str, field: str) -> None:
 
 
 @contextmanager
-def writing(*, participant: Participant, by: User, action: str, permission: str) -> Iterator[None]:
-    """The frame of one write: the permission is asked, the actor named; must stand in the caller's transaction."""
+def writing(*, participant: Participant, by: User, action: str, permission: str, late_reason: str = "") -> Iterator[None]:
+    """The frame of one write: the permission is asked, the actor named; must stand in the caller's transaction.
+
+    `late_reason` says why data of somebody who withdrew from new data are entered afterwards (EN-04).
+    """
     access.require(by, permission, participant.center)
-    with audit.act(by=by, action=action, center=participant.center.code):
+    withdrawal.check_entry(participant, days=(), reason=late_reason)
+    no_identity.refuse(late_reason=late_reason)
+    with audit.act(by=by, action=action, reason=late_reason, center=participant.center.code):
         yield
 
 
 def insert(row: E, *, by: User) -> E:
     """Check one new row and save it."""
     row.recorded_at, row.recorded_by = timezone.now(), by
+    no_identity.refuse(**{field: getattr(row, field) for field in ("source", "drug") if hasattr(row, field)})
     row.full_clean()
     row.save()
+    checking.on_saved(row.participant)
     return row
 
 
@@ -77,6 +94,7 @@ def void(*, row: E, reason: str, by: User, permission: str = EVENT) -> E:
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this entry is wrong; the reason stays in the history.")})
+    no_identity.refuse(reason=reason)
     access.require(by, permission, row.participant.center)
     fresh = type(row).objects.select_for_update(of=("self",)).get(pk=row.pk)
     if fresh.voided_at is not None:
@@ -86,4 +104,19 @@ def void(*, row: E, reason: str, by: User, permission: str = EVENT) -> E:
             milestones.retract(milestone=milestone, by=by)
         fresh.voided_at, fresh.voided_by = timezone.now(), by
         fresh.save()
+        if not accounted_for(fresh.participant):
+            for milestone in milestones.in_force().filter(participant=fresh.participant, kind=MilestoneKind.WINDOW_CLOSED):
+                milestones.retract(milestone=milestone, by=by)
+    checking.on_saved(fresh.participant)
     return fresh
+
+
+def accounted_for(participant: Participant) -> bool:
+    """Whether something in force says what was given in the window: an adjuvant course, or the declaration that there was none (TX-05).
+
+    Without either, silence would read as "nothing was given". What comes from a retrospective file is the file's own statement.
+    """
+    if participant.study.kind == StudyKind.RETROSPECTIVE:
+        return True
+    given = TreatmentCourse.objects.in_force().filter(participant=participant, intent=Intent.ADJUVANT)
+    return given.exists() or NoAdjuvantDeclaration.objects.in_force().filter(participant=participant).exists()

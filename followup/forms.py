@@ -67,6 +67,13 @@ class EntryForm(PageForm):
     def __init__(self, *args: Any, participant: Participant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.prepare(participant)
+        if participant.data_until is not None:
+            self.fields["late_reason"] = forms.CharField(
+                max_length=200,
+                label=_("Why only now"),
+                help_text=_("withdrew on %(day)s; only what happened until then is entered") % {"day": participant.data_until},
+                widget=forms.TextInput(attrs={"class": "wide"}),
+            )
         if not self.is_bound:
             next(iter(self.fields.values())).widget.attrs["autofocus"] = True
 

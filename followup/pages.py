@@ -201,4 +201,4 @@ def _reasons(table: type[Entry], voided: list[int]) -> dict[int, str]:
 
 def _ended(participant: Participant, rows: Iterable[EntryRow]) -> date | None:
     deaths = [PartialDate.parse(row.on).earliest for row in rows if row.kind == "death" and row.voided is None]
-    return min([*deaths, *filter(None, [participant.withdrawn_on])], default=None)
+    return min([*deaths, *filter(None, [participant.data_until])], default=None)

@@ -31,6 +31,7 @@ def record_course(
     drug_class: str = "",
     decided_on: date | None = None,
     place: str = Place.HERE,
+    late_reason: str = "",
 ) -> TreatmentCourse:
     """Record one course; `start` and `end` are ISO 8601 and may stop at the month or year. Never waits for a seal.
 
@@ -45,7 +46,7 @@ def record_course(
         participant=participant, kind=kind, intent=intent, start=start, end=end, drug=drug, drug_class=drug_class,
         decided_on=decided_on, place=place, source=source,
     )  # fmt: skip
-    with entry.writing(participant=participant, by=by, action="treatment.recorded", permission=entry.TREATMENT):
+    with entry.writing(participant=participant, by=by, action="treatment.recorded", permission=entry.TREATMENT, late_reason=late_reason):
         entry.insert(course, by=by)
         if intent == Intent.ADJUVANT:
             _treatment_known(course, by=by)
@@ -53,7 +54,9 @@ def record_course(
 
 
 @transaction.atomic
-def declare_no_adjuvant(*, participant: Participant, declared_on: date, source: str, by: User) -> NoAdjuvantDeclaration:
+def declare_no_adjuvant(
+    *, participant: Participant, declared_on: date, source: str, by: User, late_reason: str = ""
+) -> NoAdjuvantDeclaration:
     """The positive statement, on or after the window's last day, that no adjuvant therapy was given here or elsewhere.
 
     Raises ValidationError while the window is open or when an adjuvant course is on record.
@@ -67,26 +70,35 @@ def declare_no_adjuvant(*, participant: Participant, declared_on: date, source: 
     if TreatmentCourse.objects.in_force().filter(participant=participant, intent=Intent.ADJUVANT).exists():
         raise ValidationError(_("An adjuvant course is on record. Mark it as entered in error first, if it was not given."))
     declaration = NoAdjuvantDeclaration(participant=participant, declared_on=declared_on, source=source)
-    with entry.writing(participant=participant, by=by, action="treatment.none_declared", permission=entry.TREATMENT):
+    with entry.writing(
+        participant=participant, by=by, action="treatment.none_declared", permission=entry.TREATMENT, late_reason=late_reason
+    ):
         entry.insert(declaration, by=by)
         milestones.record(participant=participant, kind="no_adjuvant_declared", on=declared_on, by=by, ref=declaration.uuid)
-    close_window(participant=participant, on=declared_on, by=by, ref=declaration.uuid)
+    close_window(participant=participant, on=declared_on, by=by, ref=declaration.uuid, late_reason=late_reason)
     return declaration
 
 
 @transaction.atomic
-def close_window(*, participant: Participant, on: date, by: User, ref: UUID | None = None) -> None:
+def close_window(*, participant: Participant, on: date, by: User, ref: UUID | None = None, late_reason: str = "") -> None:
     """State that the treatment of the window is completely ascertained; asked twice, it is said once.
 
-    `ref` is the declaration that says so, where one does: voided, it takes this statement back with it.
+    `ref` is the declaration that says so, where one does: voided, it takes this statement back with it. Raises ValidationError while
+    the window is open, or while neither an adjuvant course nor a declaration is on record.
     """
     if on < window_end(participant):
         raise ValidationError(
             {"on": _("The treatment window ends on %(end)s; close it on that day or later.") % {"end": window_end(participant)}}
         )
+    Participant.objects.select_for_update(no_key=True, of=("self",)).get(pk=participant.pk)  # two clicks say it once
     if milestones.in_force().filter(participant=participant, kind="window_closed").exists():
         return
-    with entry.writing(participant=participant, by=by, action="treatment.window_closed", permission=entry.TREATMENT):
+    entry.check_withdrawal(participant, on)
+    if not entry.accounted_for(participant):
+        raise ValidationError(_("Neither an adjuvant course nor the declaration that there was none is on record. Record one first."))
+    with entry.writing(
+        participant=participant, by=by, action="treatment.window_closed", permission=entry.TREATMENT, late_reason=late_reason
+    ):
         milestones.record(participant=participant, kind="window_closed", on=on, by=by, ref=ref)
         _to_ledger(participant, "window_closed", "", on.isoformat(), "")
 

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from followup import views
+from followup import payable, views
 
 urlpatterns = [
+    path("payable-visits/", payable.payable_visits, name="payable-visits"),
+    path("payable-visits.csv", payable.payable_csv, name="payable-csv"),
     path("visits/", views.visits, name="visits"),
     path("treatment/", views.treatments, name="treatment"),
     path("understand-partial-date/", views.understand_partial_date, name="understand-partial-date"),

@@ -130,7 +130,8 @@ def close_window(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def visits(request: HttpRequest) -> HttpResponse:
     """Whose window closes?"""
     _seen_by(request)
-    context = duties.visits_page(request.user, state=request.GET.get("state", ""), after=request.GET.get("after", ""))
+    asked = {key: request.GET.get(key, "") for key in ("state", "after")}
+    context = duties.visits_page(request.user, **asked, center=request.GET.get("center", "")[:2])
     return render(request, "followup/visits.html", context)
 
 

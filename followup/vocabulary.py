@@ -56,12 +56,14 @@ class Modality(models.TextChoices):
     DSA = "XA", _("angiogram (DSA)")
     PET = "PT", _("PET")
     BIOPSY = "BIOPSY", _("biopsy")
+    UNKNOWN = "UNKNOWN", _("modality not recorded")
 
 
 class RecurrenceSite(models.TextChoices):
     INTRAHEPATIC = "intrahepatic", _("inside the liver")
     EXTRAHEPATIC = "extrahepatic", _("outside the liver")
     BOTH = "both", _("inside and outside the liver")
+    UNKNOWN = "unknown", _("site not recorded")
 
 
 class DeathCause(models.TextChoices):

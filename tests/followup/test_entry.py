@@ -77,6 +77,15 @@ def test_date_that_never_was_is_refused_with_a_sentence(participant, by, start):
         course(participant, by, start=start)
 
 
+def test_no_identity_stands_in_a_source_or_a_reason(participant, by):
+    """EN-05: a telephone or citizen number stays at the hospital, whatever field it was typed into."""
+    with pytest.raises(ValidationError, match="telephone number"):
+        course(participant, by, source="call with the daughter, 138-1234-5678")
+    row = course(participant, by, source="operation record 2026-12345")
+    with pytest.raises(ValidationError, match="citizen identity number"):
+        entry.void(row=row, reason="belongs to 11010519491231002X", by=by)
+
+
 def test_course_before_surgery_or_in_the_future_is_refused(participant, by):
     """EP-10"""
     with pytest.raises(ValidationError, match="before the surgery"):
@@ -114,9 +123,28 @@ def test_declaration_after_a_course_is_refused(participant, by):
 
 
 def test_window_closed_twice_is_said_once(site, participant, by):
+    course(participant, by)
     for _ in range(2):
         treatment.close_window(participant=participant, on=day(participant, 95), by=by)
-    assert [row.kind for row in ledger.rows(site.study.code)] == ["genesis", "window_closed"]
+    assert [row.kind for row in ledger.rows(site.study.code)] == ["genesis", "treatment_known", "window_closed"]
+
+
+def test_silence_is_no_statement_about_treatment(site, participant, by):
+    """TX-05: without a course or a declaration the window is not complete, and nobody is read as "surgery alone"."""
+    course(participant, by, intent="salvage")
+    with pytest.raises(ValidationError, match="Neither an adjuvant course"):
+        treatment.close_window(participant=participant, on=day(participant, 95), by=by)
+    assert "window_closed" not in {row.kind for row in ledger.rows(site.study.code)}
+
+
+def test_voided_last_course_takes_the_closed_window_back(participant, by):
+    """TX-05: what was stated on the ground of a course is not left standing when the course was an error."""
+    rows = [course(participant, by, on=20), course(participant, by, on=40)]
+    treatment.close_window(participant=participant, on=day(participant, 95), by=by)
+    entry.void(row=rows[0], reason="wrong patient", by=by)
+    assert "window_closed" in kinds(participant)
+    entry.void(row=rows[1], reason="wrong patient", by=by)
+    assert "window_closed" not in kinds(participant)
 
 
 def test_voided_course_stays_with_its_reason_and_no_longer_counts(participant, by):

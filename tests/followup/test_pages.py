@@ -275,6 +275,17 @@ def test_lists_count_what_they_hold(site: World, browser: Client) -> None:
             assert (len(answer.context["rows"]), answer.context["total"]) == (count, count)
 
 
+def test_treatment_of_who_wants_no_contact_is_still_asked_of_the_records(site: World) -> None:
+    """EN-04: no more contact, but the records may be read; a declaration can be made from them."""
+    today, by = timezone.localdate(), site.people["coordinator01"]
+    person = world.enrolled(site, surgery=today - timedelta(days=125))
+    enrollment.withdraw(participant=person, how_far="no_contact", on=today, reason="moved", by=by)
+    assert [row.study_number for row in duties.treatment_rows(by)] == [person.study_number]
+    assert duties.treatment_counts(by) == {"all": 1, "missing": 1, "unstated": 0, "contradicted": 0}
+    treatment.declare_no_adjuvant(participant=Participant.objects.get(pk=person.pk), declared_on=today, source="record", by=by)
+    assert duties.treatment_counts(by)["all"] == 0
+
+
 def test_early_visit_counts_when_its_window_opens(site: World) -> None:
     """A visit made before its window opened is not counted as open later, nor subtracted twice now."""
     by, person = site.people["coordinator01"], world.enrolled(site, surgery=timezone.localdate() - timedelta(days=60))
