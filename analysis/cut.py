@@ -8,7 +8,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
@@ -16,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, ledger
+from accounts import audit, ledger, moment
 from accounts.canonical import canonical
 from accounts.models import LedgerRow, User
 from analysis import opening_check
@@ -83,7 +82,7 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
         raise CutRefused([_("%(on)s is in the future; today is %(today)s.") % {"on": on, "today": study.today()}])
     if kind == "training":
         _check_apart()
-    with _one_moment():
+    with moment.one_moment(read_only=True):
         rule = rule_of(study)
         rows = list(_rows(study, kind, on, rule))
         custodians = registry.custodians(study)
@@ -128,17 +127,6 @@ def _check_apart() -> None:
         raise CutRefused(
             [_("%(codes)s is blinded here: a training table is cut in an installation of its own.") % {"codes": ", ".join(codes)}]
         )
-
-
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    """All queries of a cut see one state of the database, where this is the outermost transaction."""
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[dict[str, str]]:

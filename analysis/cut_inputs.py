@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 
+from django.db.models import F
+
 from accounts.canonical import number
 from analysis.confounders import confounders
 from imaging.models import FeatureSet
 from predictions import clinical
 from predictions.features import PHASES, PROFILE
-from studies.models import Baseline, Participant, Study
+from studies import entry
+from studies.models import Participant, Study
 
 Columns = dict[int, dict[str, str]]
 """Participant's key → column → text, empty where not known."""
@@ -18,7 +21,7 @@ class Inputs:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.values = dict(Baseline.objects.filter(participant__study=study).values_list("participant_id", "values"))
+        self.values = entry.flat(Participant.objects.filter(study=study), submitted=True)
         self.measured = {section: _measured(study, phase) for section, phase in PHASES.items()}
 
     def confounders(self, participant: Participant) -> dict[str, str]:
@@ -41,8 +44,11 @@ class Inputs:
 
 
 def _measured(study: Study, phase: str) -> tuple[list[str], Columns]:
-    """The names of all features of a phase in order, and the newest measurement in force of each participant."""
-    sets = FeatureSet.objects.filter(roi__series__participant__study=study, roi__series__phase=phase, roi__state="aligned", profile=PROFILE)
+    """The names of all features of a phase in order, and the newest measurement in force of each participant's series as it is now."""
+    sets = FeatureSet.objects.filter(
+        roi__series__participant__study=study, roi__series__phase=phase, roi__state="aligned", profile=PROFILE,
+        revision=F("roi__series__revision"),
+    )  # fmt: skip
     rows: Columns = {}
     for participant, values in sets.order_by("computed_at", "pk").values_list("roi__series__participant_id", "values"):
         rows[participant] = {name: "" if value == "nan" else value for name, value in values}

@@ -10,6 +10,7 @@ from datetime import date
 from itertools import chain
 
 from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from analysis import strategy
 from analysis.strategy import ADJUVANT, Course, Rule
@@ -20,7 +21,11 @@ from followup.partial_date import PartialDate
 from followup.vocabulary import ALIVE
 from studies import milestones
 from studies.models import Participant, Study
-from studies.vocabulary import MilestoneKind, Withdrawal
+from studies.vocabulary import MilestoneKind
+
+WANTED = ("uuid", "study_number", "center", "withdrawal", "withdrawn_on")
+WANTED_OF_SCREENING = ("surgery_date", "age_at_surgery", "sex")
+"""The columns that are read of everybody: answers and evaluations alone would take longer than all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Followed:
     history: History
     courses: tuple[Course, ...]
     closed_on: date | None
+    ineligible: bool = False
+    """Whether a criterion failed; retrospective studies keep those too."""
 
     def outcomes(self, on: date) -> Outcomes:
         """The endpoints at the cutoff. Raises ImpossibleHistory (EP-10)."""
@@ -49,6 +56,7 @@ class Followed:
             verified=self.closed_on is not None,
             rule=rule,
             stopped_on=self.history.stopped_on,
+            ineligible=self.ineligible,
         )
 
 
@@ -59,10 +67,11 @@ def rule_of(study: Study) -> Rule:
 
 
 def read(study: Study, on: date) -> list[Followed]:
-    """Everybody enrolled by the day `on`, in the order of study numbers."""
-    people = Participant.objects.filter(study=study, enrolled_on__lte=on).select_related("center", "screening").order_by("study_number")
+    """Everybody enrolled by the day `on`, in the order of study numbers, with the columns of `WANTED`."""
+    people = Participant.objects.filter(study=study, enrolled_on__lte=on).select_related("screening").prefetch_related("center")
+    people = people.only(*WANTED, *(f"screening__{name}" for name in WANTED_OF_SCREENING))
     facts = _Facts(study, on)
-    return [facts.followed(participant) for participant in people]
+    return [facts.followed(each) for each in people.annotate(verdict=KeyTextTransform("verdict", "eligibility")).order_by("study_number")]
 
 
 class _Facts:
@@ -82,7 +91,8 @@ class _Facts:
     def followed(self, participant: Participant) -> Followed:
         key = participant.pk
         courses = tuple(course for course in map(_course, self.courses[key]) if course.start.earliest <= self.on)
-        return Followed(participant, self._history(participant, courses), courses, self._closed_on(key, courses))
+        failed = participant.verdict == "fail"  # type: ignore[attr-defined]
+        return Followed(participant, self._history(participant, courses), courses, self._closed_on(key, courses), failed)
 
     def _history(self, participant: Participant, courses: tuple[Course, ...]) -> History:
         key = participant.pk
@@ -98,7 +108,7 @@ class _Facts:
             death=next((death for death in deaths if death.earliest <= self.on), None),
             contacts=tuple(sorted(alive)),
             therapies=tuple(sorted(day for intent, day in given if intent != ADJUVANT)),
-            stopped_on=participant.withdrawn_on if participant.withdrawal == Withdrawal.NO_NEW_DATA else None,
+            stopped_on=participant.data_until,
         )
 
     def _closed_on(self, key: int, courses: Iterable[Course]) -> date | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -19,11 +19,11 @@ from analysis.histories import Followed
 from analysis.kaplan_meier import Curve, kaplan_meier, reverse_kaplan_meier
 from followup.outcomes import ImpossibleHistory, Outcomes
 from studies import accrual
-from studies.models import Milestone, Participant, Screening, Study
+from studies.models import Entry, Milestone, Participant, Screening, Study
 from studies.vocabulary import MilestoneKind, ScreeningStatus
 
-Enrolled = tuple[int, str, date, int | None]
-"""Key and code of the center, day of enrolment, key of the baseline row where one is begun."""
+Enrolled = tuple[int, str, date, bool]
+"""Key and code of the center, day of enrolment, whether any form is begun."""
 LEAST_PATIENTS, LEAST_EVENTS = 10, 5
 """Below either there is no curve: single patients would show."""
 
@@ -74,7 +74,8 @@ def pooled(study: Study) -> Pooled:
 def page(study: Study, *, sees_seals: bool) -> dict[str, Any]:
     """What the page shows; `sees_seals` adds how many predictions are sealed."""
     now, counts = pooled(study), accrual.figures(study)
-    people = Participant.objects.filter(study=study).values_list("center_id", "center__code", "enrolled_on", "baseline")
+    begun = Exists(Entry.objects.filter(participant=OuterRef("pk")))
+    people = Participant.objects.filter(study=study).annotate(begun=begun).values_list("center_id", "center__code", "enrolled_on", "begun")
     enrolled: list[Enrolled] = list(people)
     return {
         "study": study,

@@ -16,7 +16,8 @@ from analysis.result_charts import balance_chart, forest
 from analysis.result_json import read_comparison
 from analysis.result_words import reason_word, refusal_sentence
 from analysis.weighting import Comparison, Estimate, Row
-from studies.protocol import Coded, Protocol
+from studies.models import Study
+from studies.protocol import Coded
 
 AFTER_LANDMARK = ("DEATH_BEFORE_L", "RECUR_BEFORE_L", "CENSORED_BEFORE_L", "WITHDRAWN")
 STRATEGY = ("OTHER_MODALITY", "TREATMENT_INCOMPLETE", "INELIGIBLE_POSTHOC")
@@ -37,7 +38,7 @@ def page(publication: Publication) -> dict[str, Any]:
         "ledger": publication.report["ledger"],
         "request": publication.report["request"],
     }
-    return shown | ({"both": _both(comparison, said["comparison"]["e_value"], study.protocol)} if comparison else {})
+    return shown | ({"both": _both(comparison, said["comparison"]["e_value"], study)} if comparison else {})
 
 
 def _pipe(flow: dict[str, Any], landmark: int) -> list[dict[str, Any]]:
@@ -68,10 +69,10 @@ def _pipe(flow: dict[str, Any], landmark: int) -> list[dict[str, Any]]:
     ]
 
 
-def _both(comparison: Comparison, e_value: str, protocol: Protocol) -> dict[str, Any]:
+def _both(comparison: Comparison, e_value: str, study: Study) -> dict[str, Any]:
     """Both rows, both figures, balance: one object, never a part of it."""
-    labelled = [(_covariate(one.name, protocol), one) for one in comparison.balance]
-    read_at = comparison.landmark + comparison.horizon
+    labelled = [(_covariate(one.name, study), one) for one in comparison.balance]
+    protocol, read_at = study.protocol, comparison.landmark + comparison.horizon
     return {
         "verdict": _("Unadjusted, %(naive)s. Compared like with like, %(adjusted)s.")
         % {"naive": _verdict(comparison.naive.hazard_ratio), "adjusted": _verdict(comparison.adjusted.hazard_ratio)},
@@ -147,15 +148,16 @@ def _points(comparison: Comparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _covariate(name: str, protocol: Protocol) -> str:
+def _covariate(name: str, study: Study) -> str:
     """x_mvi=M1 in words: the protocol's text of the confounder and the level."""
     code, _equals, level = name.removeprefix("x_").partition("=")
-    texts = {each.code: each.text for each in protocol.confounders}
+    texts = {each.code: each.text for each in study.protocol.confounders}
     text = texts.get(code.removesuffix("_missing"))
     label = text.say(get_language()) if text else code
     if code.endswith("_missing"):
         return _("%(label)s missing") % {"label": label}
-    options = {option.code: _brief(option) for each in protocol.baseline if each.code == code for option in each.options}
+    book = study.dictionary
+    options = {option.code: _brief(option) for option in book.item(code).options} if book.has(code) else {}
     return f"{label} {(options | {'unknown': _('unknown')}).get(level, level)}".strip()
 
 

@@ -20,8 +20,8 @@ from predictions.payload import Failure, Payload, Provenance, fail
 from predictions.replay import Software, predict
 from predictions.training import artefact
 from studies import milestones
-from studies.models import Participant, Study
-from studies.vocabulary import MilestoneKind, ParticipantStatus
+from studies.models import Entry, Participant, Study
+from studies.vocabulary import EntryStatus, MilestoneKind, ParticipantStatus
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,11 @@ def run(*, study: Study, at: datetime, software: Software, seconds: float, hold:
 def due_for(study: Study, version: ModelVersion) -> Iterable[Due]:
     """The participants without a confirmatory seal of the model's tier whose inputs are complete, by study number."""
     done = Seal.objects.filter(tier=version.tier, purpose=Seal.Purpose.CONFIRMATORY, participant__study=study).values("participant")
-    waiting = Participant.objects.filter(study=study, status=ParticipantStatus.ENROLLED, baseline__isnull=False).exclude(pk__in=done)
+    begun = Entry.objects.filter(participant__study=study, status=EntryStatus.SUBMITTED).values("participant")
+    waiting = Participant.objects.filter(study=study, status=ParticipantStatus.ENROLLED, pk__in=begun).exclude(pk__in=done)
     if version.tier == Tier.CLINICAL_CT:
         waiting = waiting.filter(pk__in=features.measured())
-    for participant in waiting.select_related("study", "screening", "center", "baseline").order_by("study_number"):
+    for participant in waiting.select_related("study", "screening", "center").order_by("study_number"):
         taken = features.take(participant, version.tier)
         if taken is not None:
             yield Due(participant, version, taken)

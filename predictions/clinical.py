@@ -9,7 +9,9 @@ from collections.abc import Mapping
 _MVI = {"M0": 0.0, "M1": 1.0, "M2": 2.0}
 _YES_NO = {"yes": 1.0, "no": 0.0}
 REQUIRED = ("afp", "tumour_diameter_cm", "tumour_number", "mvi", "cirrhosis")
-"""The baseline variables without which no clinical prediction is made; others take the frozen median."""
+"""The items without which no clinical prediction is made; others take the frozen median."""
+READ = (*REQUIRED, "albumin", "bilirubin", "hbv", "margin_cm", "satellite_nodules")
+"""Every item of the data dictionary that `features` reads."""
 
 
 def features(values: Mapping[str, str], *, age_at_surgery: int | None, sex: str) -> dict[str, float | None]:

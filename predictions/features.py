@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, Max, QuerySet
 
 from accounts.canonical import canonical, number
 from imaging.models import FeatureSet
 from predictions import clinical
 from predictions.models import Tier
-from studies.models import Baseline, Participant
+from studies import entry
+from studies.models import Entry, Participant
+from studies.vocabulary import EntryStatus
 
 PROFILE = "prime"
 PHASES = {"arterial": "arterial", "venous": "portal_venous"}
@@ -32,16 +34,17 @@ class Taken:
 
 def take(participant: Participant, tier: str) -> Taken | None:
     """The snapshot of a participant for a tier, or None while one of its required inputs is missing (decided before inference)."""
-    row: Baseline | None = getattr(participant, "baseline", None)
-    if row is None or any(code not in row.values for code in clinical.REQUIRED):
+    held = entry.flat([participant], submitted=True).get(participant.pk, {})
+    values = {code: held[code] for code in clinical.READ if code in held}
+    if any(code not in values for code in clinical.REQUIRED):
         return None
     content: dict[str, Any] = {
         "v": 1,
         "study": participant.study.code,
         "study_number": participant.study_number,
         "tier": tier,
-        "clinical": _clinical(participant, row),
-        "inputs": [_baseline_input(participant, row)],
+        "clinical": _clinical(participant, values),
+        "inputs": [_baseline_input(participant, values)],
     }
     if tier == Tier.CLINICAL_CT:
         for section, phase in PHASES.items():
@@ -59,26 +62,35 @@ def measured() -> QuerySet[FeatureSet, dict[str, Any]]:
     return FeatureSet.objects.filter(profile=PROFILE, roi__state="aligned").values("roi__series__participant")
 
 
-def _clinical(participant: Participant, row: Baseline) -> dict[str, str | None]:
+def _clinical(participant: Participant, values: dict[str, str]) -> dict[str, str | None]:
     screening = participant.screening
-    found = clinical.features(row.values, age_at_surgery=screening.age_at_surgery, sex=screening.sex)
+    found = clinical.features(values, age_at_surgery=screening.age_at_surgery, sex=screening.sex)
     return {name: None if value is None else number(value) for name, value in found.items()}
 
 
 def _measured(participant: Participant, phase: str) -> FeatureSet | None:
-    """The newest measurement, in force, of a series that a person confirmed to be of this phase."""
-    found = FeatureSet.objects.filter(roi__series__participant=participant, roi__series__phase=phase, roi__state="aligned", profile=PROFILE)
+    """The newest measurement, in force, of a series that a person confirmed to be of this phase, as the series is now.
+
+    A slice that came late begins a new revision: what was measured before it counts no more, and nothing is sealed until it is measured
+    anew (NW-09).
+    """
+    found = FeatureSet.objects.filter(
+        roi__series__participant=participant, roi__series__phase=phase, roi__state="aligned", profile=PROFILE,
+        revision=F("roi__series__revision"),
+    )  # fmt: skip
     return found.select_related("roi__series__imaging_study").order_by("-computed_at", "-pk").first()
 
 
-def _baseline_input(participant: Participant, row: Baseline) -> dict[str, Any]:
-    """Pathology and laboratory values: known at enrolment; entered by the site, so the entry's time counts."""
+def _baseline_input(participant: Participant, values: dict[str, str]) -> dict[str, Any]:
+    """Pathology and laboratory values: known at enrolment; entered by the site, so the time of the last form with one of them counts."""
+    rows = Entry.objects.filter(participant=participant, status=EntryStatus.SUBMITTED, values__has_any_keys=list(values))
+    recorded_at = rows.aggregate(last=Max("recorded_at"))["last"]
     return {
         "kind": "baseline",
         "on": participant.screening.surgery_date.isoformat(),
-        "recorded_at": _utc(row.recorded_at),
+        "recorded_at": _utc(recorded_at),
         "treatment_known": False,
-        "sha256": hashlib.sha256(canonical(row.values)).hexdigest(),
+        "sha256": hashlib.sha256(canonical(values)).hexdigest(),
     }
 
 

@@ -9,5 +9,8 @@ class PrimePlatformConfig(AppConfig):
     name = "prime_platform"
 
     def ready(self) -> None:
-        """Make the Celery app known."""
-        from prime_platform import celery  # noqa: F401, PLC0415  (Celery reads the settings, so not before they are complete)
+        """Make the Celery app known, and join what the rooms tell about their rows and records."""
+        from prime_platform import celery, quality, records  # noqa: F401, PLC0415  (all need the settings complete)
+
+        quality.join()
+        records.register()

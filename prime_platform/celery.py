@@ -31,6 +31,8 @@ BEAT = {
     "imaging.tasks.sweep_series": 10,
     "imaging.tasks.sweep_regions": 5,
     "imaging.tasks.sweep_features": 10,
+    "studies.tasks.sweep_checks": 10,
+    "prime_platform.tasks.sweep_deviations": 600,
 }
 
 

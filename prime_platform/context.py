@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
+from accounts import once
 from prime_platform import navigation
 from studies import access
 from studies.models import Membership
@@ -16,7 +17,7 @@ from studies.vocabulary import Role
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The template variable `shell`; asked from the database only when a page draws its frame."""
-    return {"shell": SimpleLazyObject(lambda: _look(request) | _place(request))}
+    return {"shell": SimpleLazyObject(lambda: _look(request) | _drawn(request))}
 
 
 def _look(request: HttpRequest) -> dict[str, Any]:
@@ -27,8 +28,13 @@ def _look(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def _drawn(request: HttpRequest) -> dict[str, Any]:
+    with once.remembering():  # the frame of a refusal has no view around it
+        return _place(request)
+
+
 def _place(request: HttpRequest) -> dict[str, Any]:
-    held = list(access.memberships_of(request.user).select_related("study", "center")) if hasattr(request, "user") else []
+    held = list(access.held_by(request.user)) if hasattr(request, "user") else []
     if not held:
         return {"synthetic": settings.PRIME_DEMO, "study": None, "nav": []}
     return {

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from accounts import scope
 from accounts.models import Heartbeat, Installation
 from prime_platform.celery import HEARTBEAT_EVERY, app
 from prime_platform.demo import images
@@ -60,6 +61,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def _from_database(now: datetime) -> dict[str, Any]:
     connection.ensure_connection()
+    with scope.over_everything():
+        return _counted(now)
+
+
+def _counted(now: datetime) -> dict[str, Any]:
     beats = {each.name: each for each in Heartbeat.objects.order_by("name")}
     edges = [beat.detail.get("spool") for name, beat in beats.items() if name.startswith("edge:")]
     spools = [depth for depth in edges if isinstance(depth, int)]

@@ -11,24 +11,31 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import render
+from django.urls import ResolverMatch
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from psycopg.errors import UniqueViolation
 
-from accounts import audit
+from accounts import audit, scope
 from accounts.models import AccessRecord
 from accounts.transitions import NotAllowedNow
+from studies.locking import guards
 
 MACHINES = ("/api/", "/edge/")
 SAFE = ("GET", "HEAD")
 OPEN = ("/healthz", "/readyz", "/edge/v1/")
+PARTS_OF_PAGES = {"slice", "roi-state", "features-csv"}
+"""Addresses of one record that are no page: pictures and pieces of a page that is recorded itself, and files, which are exports."""
+LONGEST_PART = 40
+"""Characters of each part of an address that a record keeps: as many as a public id has and a few, so that no other part crowds it out."""
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -57,9 +64,15 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
-        """To the sign-in page, and from there back to the page; after a lost POST to the page that held the form."""
+        """To the sign-in page, and from there back to the page; after a lost POST to the page that held the form.
+
+        A view may say how what was sent is kept until then (`keep_lost_post`).
+        """
         if request.method in SAFE:
             return super().handle_no_permission(request, view_func)
+        keep = getattr(view_func, "keep_lost_post", None)
+        if keep is not None and request.resolver_match is not None:
+            keep(request, **request.resolver_match.kwargs)
         return redirect_to_login(_page_before(request))
 
 
@@ -85,6 +98,22 @@ class RefusalMiddleware:
             return None
         request.refused = True  # type: ignore[attr-defined] # read by __call__, after the view's transaction has ended
         return answer(request, refusal)
+
+
+class ReadMiddleware:
+    """Records that a person read the page of one record, by the page's name and what its address names (AU-01, DI-09)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        match = request.resolver_match
+        named = match.kwargs.get("uuid") if match else None
+        if named and request.method == "GET" and response.status_code == HTTPStatus.OK and match.view_name not in PARTS_OF_PAGES:
+            subject = " ".join([match.view_name, *_named(match)])
+            audit.record(kind=AccessRecord.Kind.READ, by=request.user, subject=subject)
+        return response
 
 
 class NoStoreMiddleware:
@@ -114,7 +143,10 @@ def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         return JsonResponse({"detail": refusal.reasons}, status=refusal.status)
     back = "" if request.method in SAFE else _page_before(request)
     context = {"title": _title(refusal.status), "reasons": refusal.reasons, "status": int(refusal.status), "back": back}
-    return render(request, "refused.html", context, status=refusal.status)
+    with scope.within_reach_of(
+        getattr(request, "user", AnonymousUser())
+    ):  # an address that leads nowhere has no view and no transaction of its own
+        return render(request, "refused.html", context, status=refusal.status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -143,8 +175,18 @@ def _refusal(error: Exception) -> Refusal | None:
             return Refusal(HTTPStatus.CONFLICT, [str(error)])
         case ValidationError():
             return Refusal(HTTPStatus.BAD_REQUEST, error.messages)
+        case DatabaseError():
+            return _database_refusal(error)
+    return None
+
+
+def _database_refusal(error: DatabaseError) -> Refusal | None:
+    """What a constraint or trigger refused and a person can act on."""
+    match error:
         case IntegrityError(__cause__=UniqueViolation()):  # two people at once: the constraint let the first one through
             return Refusal(HTTPStatus.CONFLICT, [_someone_was_first()])
+        case DatabaseError(__cause__=cause) if getattr(cause, "sqlstate", None) == guards.LOCKED:
+            return Refusal(HTTPStatus.CONFLICT, [_locked()])
     return None
 
 
@@ -152,15 +194,25 @@ def _someone_was_first() -> str:
     return _("Somebody else entered the same thing just before you. Reload the page to see it; nothing of yours was stored.")
 
 
+def _locked() -> str:
+    return _("This is locked. If a correction is needed, ask for an unlock with a reason.")
+
+
 def _framework_refused(request: HttpRequest, response: HttpResponseBase) -> bool:
     # The REST framework answers these two itself, before this middleware could see the exception.
     return request.path.startswith("/api/") and response.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
+def _named(match: ResolverMatch) -> list[str]:
+    """What an address names, the record's public id last: by its end the access report of a patient finds the line (DI-09)."""
+    parts = sorted(match.kwargs.items(), key=lambda item: item[0] == "uuid")
+    return [str(part)[:LONGEST_PART] for _name, part in parts]
+
+
 def _record_refusal(request: HttpRequest, status: int) -> None:
     # Addresses and codes only: what was typed may be an identity.
     match = request.resolver_match
-    subject = ",".join(str(value) for value in match.kwargs.values()) if match else ""
+    subject = " ".join(_named(match)) if match else ""
     detail = {"status": status, "method": request.method, "view": match.view_name if match else ""}
     by = request.user if request.user.is_authenticated else None
     audit.record(kind=AccessRecord.Kind.REFUSAL, by=by, subject=subject, detail=detail)

@@ -18,18 +18,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from accounts import audit
-from accounts.models import AccessRecord
 from followup import panels as followup_panels
 from imaging import panels as imaging_panels
-from studies import clock, lists, pages, wording
+from studies import access, clock, entry, lists, pages, wording
+from studies.locking import panels as locking_panels
 from studies.models import Participant
 from studies.pages import Cell, TimelineRow
+from studies.quality import panels as quality_panels
 from studies.vocabulary import MilestoneKind as Kind
 from studies.vocabulary import ParticipantStatus
 
 Panel = Callable[[HttpRequest, Participant], str]
-PANELS: list[Panel] = [imaging_panels.series_panel]
+PANELS: list[Panel] = [locking_panels.signing_panel, quality_panels.quality_panel, imaging_panels.series_panel]
 """Each gives the HTML of a section for the right column, already escaped, or nothing when the person may not see it."""
 WIDE_PANELS: list[Panel] = [followup_panels.treatment_panel, followup_panels.visits_panel, followup_panels.events_panel]
 """The same for the left, wider column."""
@@ -53,7 +53,7 @@ CELLS: dict[str, Promise] = {
     "treatment": gettext_lazy("Treatment"),
     "visits": gettext_lazy("Visits"),
 }
-CELL_PAGES = {"baseline": "baseline"}
+CELL_PAGES: dict[str, str] = {"consent": "consent-history", "baseline": "forms"}
 """The cells that lead to a page of their own, by the name of its address."""
 CELL_WORDS = {
     "done": gettext_lazy("complete"),
@@ -61,6 +61,7 @@ CELL_WORDS = {
     "missing": gettext_lazy("missing"),
     "overdue": gettext_lazy("overdue"),
 }
+CELL_SHORT = {"done": gettext_lazy("yes"), "waiting": "–", "missing": gettext_lazy("lacks"), "overdue": gettext_lazy("late")}
 CELL_LOOKS = {"done": ("ok", "ok"), "waiting": ("open", "mute"), "missing": ("half", "warn"), "overdue": ("late", "bad")}
 
 
@@ -74,13 +75,13 @@ class CellView:
     words: str
     missing: bool
     url: str
+    short: str = ""
 
 
 @require_GET
 def participant(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Where are they, what is missing, what is next?"""
     person = get_object_or_404(pages.participants(request.user).select_related("screening__center", "enrolled_by"), uuid=uuid)
-    audit.record(kind=AccessRecord.Kind.READ, by=request.user, subject=f"participant {person.uuid}")
     today = person.study.today()
     rows = pages.timeline(person)
     day = (today - person.screening.surgery_date).days
@@ -88,9 +89,10 @@ def participant(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "participant": person,
         "person": wording.person(person.screening),
         "sealed_on": next((row.on for row in rows if row.kind is Kind.SEALED), None),
+        "may_enter": access.may(request.user, entry.ENTER, person.center),
         "day": day,
         "clock": clock.place(_facts(rows), [str(label) for label, _kinds in LANES], today=day),
-        "cells": [_cell(cell, person) for cell in pages.completeness([person], today)[person.uuid]],
+        "cells": [cell_view(cell, person) for cell in pages.completeness([person], today)[person.uuid]],
         "timeline": [_timeline_row(row) for row in reversed(rows)],
         "panels": [panel(request, person) for panel in PANELS],
         "wide_panels": [panel(request, person) for panel in WIDE_PANELS],
@@ -110,10 +112,18 @@ def _facts(rows: list[TimelineRow]) -> list[clock.Fact]:
     ]
 
 
-def _cell(cell: Cell, person: Participant) -> CellView:
+def cell_view(cell: Cell, person: Participant) -> CellView:
+    """A completeness cell as the participant's page and the matrix draw it."""
     icon, tone = ("seal", "seal") if (cell.key, cell.state) == ("sealed", "done") else CELL_LOOKS[cell.state]
     url = reverse(CELL_PAGES[cell.key], args=[person.uuid]) if cell.key in CELL_PAGES else ""
-    return CellView(CELLS[cell.key], icon, tone, _cell_words(cell), cell.state in {"missing", "overdue"}, url)
+    return CellView(CELLS[cell.key], icon, tone, _cell_words(cell), cell.state in {"missing", "overdue"}, url, _short(cell))
+
+
+def _short(cell: Cell) -> str:
+    """A few characters for a cell of the matrix; the icon beside them carries the state."""
+    if cell.of:
+        return f"{cell.done}/{cell.of}"
+    return f"{cell.on:%m-%d}" if cell.on else str(CELL_SHORT[cell.state])
 
 
 def _cell_words(cell: Cell) -> str:

@@ -90,7 +90,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "prime_platform.middleware.RefusalMiddleware",
+    "prime_platform.middleware.ReadMiddleware",
     "prime_platform.middleware.NoStoreMiddleware",
+    "prime_platform.request_scope.RequestScopeMiddleware",
 ]
 
 ROOT_URLCONF = "prime_platform.urls"

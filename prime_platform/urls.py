@@ -6,11 +6,14 @@ from rest_framework.routers import SimpleRouter
 
 import imaging.api
 import studies.api
-from prime_platform import health, pages, worklist
+import studies.entries.api
+import studies.exchange.api
+from prime_platform import completeness, exchange_api, exchange_views, health, pages, risk, worklist
 
 router = SimpleRouter()
-for prefix, viewset, basename in [*studies.api.API_ROUTES, *imaging.api.API_ROUTES]:
-    router.register(prefix, viewset, basename)
+for room in (studies.api, studies.entries.api, studies.exchange.api, imaging.api):
+    for prefix, viewset, basename in room.API_ROUTES:
+        router.register(prefix, viewset, basename)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
@@ -19,6 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("", include("accounts.urls")),
     path("", include("studies.urls")),
+    path("risk/", risk.risk, name="risk"),
+    path("completeness/", completeness.completeness, name="completeness"),
+    path("api/v1/exports/", exchange_api.ExportView.as_view(), name="api-exports"),
+    path("exports/", exchange_views.exports, name="exports"),
     path("worklist/", worklist.worklist_page, name="worklist"),
     path("", include("analysis.urls")),
     path("participants/<uuid:uuid>/", pages.participant, name="participant"),

@@ -6,8 +6,12 @@ A check yields a sentence per fault and nothing when it holds. Rooms know only t
 from collections.abc import Callable, Iterator
 
 from accounts import anchors, ledger
+from followup import progress as followup_progress
 from imaging import archive
 from predictions import seal_check
+from studies import progress
+from studies.locking import guards, signing
+from studies.quality import store
 
 Check = Callable[[], Iterator[str]]
 
@@ -21,7 +25,17 @@ def ledgers() -> Iterator[str]:
             yield f"anchors of {study}: {damaged}"
 
 
-CHECKS: dict[str, Check] = {"ledger": ledgers, "seals": seal_check.verify, "archive": archive.verify}
+CHECKS: dict[str, Check] = {
+    "ledger": ledgers,
+    "seals": seal_check.verify,
+    "archive": archive.verify,
+    "sources": store.verify,
+    "papers": store.verify_papers,
+    "signatures": signing.verify,
+    "locks": guards.verify,
+    "progress": progress.verify,
+    "followup": followup_progress.verify,
+}
 
 
 def faults() -> dict[str, list[str]]:

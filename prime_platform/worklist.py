@@ -11,18 +11,25 @@ from accounts.models import User
 from followup import duties
 from studies import access, clock, worklist
 from studies.access import Permission
+from studies.governance import reconsent_lists
+from studies.quality import duties as quality_duties
 
-SOURCES = (worklist.OWN, duties.DUTIES)
-LOOKS = {"wait": gettext_lazy("images or phases missing"), "done": gettext_lazy("phases complete"), "seal": gettext_lazy("sealed")}
+SOURCES = (quality_duties.DUTIES, worklist.OWN, reconsent_lists.DUTIES, duties.DUTIES)
+LOOKS = {
+    "wait": gettext_lazy("images or phases missing"),
+    "done": gettext_lazy("phases complete"),
+    "seal": gettext_lazy("sealed"),
+    "due": gettext_lazy("pathology pending"),
+}
 
 
 @require_GET
 def worklist_page(request: HttpRequest) -> HttpResponse:
     """What must I do today?"""
-    study = access.studies_for(request.user, Permission.SCREENING_VIEW).order_by("pk").first()
+    study = next(iter(access.studies_of(request.user, Permission.SCREENING_VIEW)), None)
     if study is None:
         raise PermissionDenied
-    ruler = clock.ruler(worklist.on_the_clock(request.user))
+    ruler = clock.ruler(clock.gathered(worklist.on_the_clock(request.user)))
     context = {
         "today": study.today(),
         "may_screen": access.centers_for(request.user, Permission.SCREEN).exists(),

@@ -5,6 +5,7 @@ modality. Nothing is derived here: `cut --training` does that with the code of t
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,9 @@ class TrainingTable:
         return TrainingTable(self.features, *parts, self.sha256, self.dropped_before_landmark)
 
 
-def read(path: Path, *, landmark: int, modalities: tuple[str, ...]) -> TrainingTable:
-    """Read a CSV or Parquet file. Rows with time ≤ landmark are dropped and counted; features of other modalities are left out.
+def read(path: Path, *, landmark: int, modalities: tuple[str, ...], allowed: Callable[[str], bool] = lambda feature: True) -> TrainingTable:
+    """Read a CSV or Parquet file. Rows with time ≤ landmark are dropped and counted; features of other modalities, and those that are
+    not `allowed`, are left out.
 
     Raises TableRefused with a sentence for a file that breaks the contract.
     """
@@ -56,7 +58,7 @@ def read(path: Path, *, landmark: int, modalities: tuple[str, ...]) -> TrainingT
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, encoding="utf-8-sig", dtype={"center": str})
     _check(frame)
     late = frame[frame["time"] > landmark]
-    features = tuple(name for name in frame.columns if name.split("_")[0] in modalities)
+    features = tuple(name for name in frame.columns if name.split("_")[0] in modalities and allowed(name))
     if not features:
         raise TableRefused(
             f"no column starts with {' or '.join(modality + '_' for modality in modalities)}: there is nothing to learn from"

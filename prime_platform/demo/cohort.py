@@ -2,14 +2,18 @@
 
 from datetime import date, timedelta
 
+from django.db.models import Count
+from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from accounts import anchors
 from accounts.models import User
 from predictions import batch
-from prime_platform.demo import custody, patients, people, replay
+from prime_platform import deviations
+from prime_platform.demo import custody, papers, patients, people, replay
 from studies import setup
-from studies.models import Center, Study
+from studies.consecutive import counts
+from studies.models import Center, Screening, Study
 
 ACCRUING, PAST = "DEMO", "DEMO-PAST"
 CENTERS = ("01", "02", "03", "04")
@@ -60,18 +64,21 @@ def _found(code: str, zh: str, en: str, *, days: int, suffix: str) -> tuple[Stud
         code=code, title_zh=zh, title_en=en, protocol_id="hcc_adjuvant", accrual_from=began, by=system, synthetic=True, clock_days=-days
     )
     study = setup.advance_phase(study=study, to="accrual", by=system)
-    centers = {number: _open_center(study, place, began, by=system) for place, number in enumerate(CENTERS)}
-    people.populate(study, list(centers.values()), suffix=suffix, by=system)
+    added = [_add_center(study, place, by=system) for place in range(len(CENTERS))]
+    people.populate(study, added, suffix=suffix, by=system)
+    centers = {center.code: _open_center(center, began, by=system) for center in added}
     custody.prepare(study, by=system)
     anchor(study)
     return study, centers
 
 
-def _open_center(study: Study, place: int, began: date, *, by: User) -> Center:
+def _add_center(study: Study, place: int, *, by: User) -> Center:
     zh, en = NAMES[place]
-    center = setup.add_center(study=study, code=CENTERS[place], name_zh=zh, name_en=en, by=by)
-    until = began + timedelta(days=2500)
-    setup.file_ethics_approval(center=center, number=f"DEMO-EC-{CENTERS[place]}", valid_from=began, valid_until=until, by=by)
+    return setup.add_center(study=study, code=CENTERS[place], name_zh=zh, name_en=en, by=by)
+
+
+def _open_center(center: Center, began: date, *, by: User) -> Center:
+    papers.file_all(center, since=began, until=began + timedelta(days=2500), by=by)
     return setup.open_center(center=center, on=began, by=by)
 
 
@@ -79,7 +86,20 @@ def _live(study: Study, centers: dict[str, Center], made: list[patients.Patient]
     diary = replay.Diary(study, until)
     for patient in made:
         replay.schedule(diary, patient, centers[patient.center])
-    return diary.live(custody.SOFTWARE)
+    lived = diary.live(custody.SOFTWARE)
+    count_surgeries(lived)
+    deviations.sweep(lived)
+    return lived
+
+
+def count_surgeries(study: Study) -> None:
+    """Each coordinator reports how many resections the hospital did in every month that has ended: as many as the log has lines (EN-01)."""
+    this_month = study.today().replace(day=1)
+    lines = Screening.objects.filter(center__study=study, surgery_date__lt=this_month).order_by()
+    months = lines.annotate(month=TruncMonth("surgery_date")).values_list("center", "month").annotate(n=Count("pk"))
+    centers = {center.pk: center for center in Center.objects.filter(study=study).select_related("study")}
+    for center, month, n in months.order_by("center", "month"):
+        counts.report(center=centers[center], month=month, resections=n, by=replay.coordinator(centers[center]))
 
 
 def _pending(patient: patients.Patient) -> patients.Patient:

@@ -1,12 +1,15 @@
-"""Sending the demonstration's phantoms: linked at the edge of center 01, then pushed over a real DICOM association.
+"""What the edge of the demonstration's center 01 is given: an operating list, and phantoms pushed over a real DICOM association.
 
 Asked again, it sends nothing that has arrived.
 """
 
+import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 
 from django.conf import settings
 from pynetdicom import AE
@@ -19,6 +22,14 @@ from studies.models import Participant
 CENTER = "01"
 PATIENTS = 3
 SENDER = "DEMO_PACS"
+OPERATIONS = (
+    ("男", 61, "右半肝切除术"),
+    ("女", 47, "肝左外叶切除术"),
+    ("男", 55, "腹腔镜肝段切除术"),
+    ("男", 68, "肝中叶切除术"),
+    ("女", 59, "右后叶切除术"),
+)
+"""Sex, age and procedure of the invented operations."""
 
 
 def patients() -> list[Participant]:
@@ -50,12 +61,33 @@ def send() -> Iterator[str]:
         yield f"{patient.study_number}: {sent} phantom images sent as {local_id(patient)}"
 
 
-def edge(*words: str) -> None:
-    """Run one command of the edge as its operator would: it has a directory and a user of its own."""
+def list_operations(today: date) -> Iterator[str]:
+    """Take the operating list in where the edge holds none; the edge sends its rows on by itself. Raises ConnectionError."""
+    if any(json.loads(edge("status", "--json"))["operations"].values()):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "SYNTHETIC.csv"
+        file.write_text(operating_list(today), encoding="utf-8")
+        found = json.loads(edge("list", str(file), "--json"))
+    yield f"{found.get('new', 0)} SYNTHETIC rows of an operating list taken in at the edge of center {CENTER}"
+
+
+def operating_list(today: date) -> str:
+    """An invented list of this month's operations, as a hospital's system prints it; every name says that nobody bears it."""
+    rows = ["住院号,手术日期,姓名,性别,年龄,手术名称,诊断"]
+    for place, (sex, age, procedure) in enumerate(OPERATIONS, start=1):
+        day = max(today.replace(day=1), today - timedelta(days=place))
+        rows.append(f"DEMO9{place:05d},{day},合成{place} SYNTHETIC,{sex},{age},{procedure},肝细胞癌")
+    return "\n".join(rows) + "\n"
+
+
+def edge(*words: str) -> str:
+    """Run one command of the edge as its operator would, in a directory and as a user of its own; what it printed."""
     program = [sys.executable, str(settings.BASE_DIR / "manage.py"), "edge", *words, "--center", CENTER]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ConnectionError(f"the edge of center {CENTER} answered: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 def push(number: int, patient: Participant) -> int:

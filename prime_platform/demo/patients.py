@@ -13,7 +13,9 @@ import pandas as pd
 
 from predictions.decision import INTENSITY, Strategy
 from predictions.training import synthetic
+from studies import scores
 from studies.protocol import Visit
+from studies.values import Value
 
 HAZARD = 0.00055  # recurrences per day at mean prognosis
 SLOPE = 1.1  # log hazard ratio per unit of prognosis
@@ -25,6 +27,8 @@ ANSWERED_YES = (
 )  # fmt: skip
 ANSWERED_NO = ("prior_therapy", "other_malignancy")
 MVI = ("M0", "M1", "M2")
+RESECTABLE = {"hvtt": "none", "extrahepatic": "no", "ecog": "0", "inr": "1.05", "ascites": "none", "encephalopathy": "none"}
+"""What holds for everybody here and is not recorded: with it the stage follows from size and number by the platform's own rule."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def _course_of_events(onset: float, random: np.random.Generator, visits: int) ->
 
 
 def _baseline(row: pd.Series) -> dict[str, str]:
-    return {
+    said = {
         "afp": f"{10 ** row['clinical_afp_log10']:.1f}",
         "tumour_diameter_cm": f"{row['clinical_tumour_diameter_cm']:.1f}",
         "tumour_number": f"{row['clinical_tumour_number']:.0f}",
@@ -127,5 +131,6 @@ def _baseline(row: pd.Series) -> dict[str, str]:
         "pvtt": "none",
         "edmondson": "II",
         "margin_cm": "1",
-        "cnlc": "Ib",
     }
+    known = {code: Value(value) for code, value in (said | RESECTABLE).items()}
+    return said | {"cnlc": scores.compute("cnlc_stage", known).value}

@@ -41,7 +41,7 @@ def populate(study: Study, centers: list[Center], *, suffix: str, by: User) -> N
     for center, word in zip(centers, CENTER_WORDS, strict=True):
         for role, (name, title) in CENTER_PEOPLE.items():
             user = person(f"{name}{center.code}{suffix}", f"{title}{word}", by=by)
-            setup.add_member(study=study, user=user, role=role, center=center, by=by, since=since)
+            setup.add_member(study=study, user=user, role=role, center=center, by=by, since=since, delegated=True)
     for role, (name, title) in STUDY_PEOPLE.items():
         setup.add_member(study=study, user=person(f"{name}{suffix}", title, by=by), role=role, by=by, since=since)
 

@@ -17,8 +17,9 @@ from followup.vocabulary import DrugClass, Finding, Intent, Modality, Recurrence
 from predictions import batch
 from predictions.decision import Strategy
 from predictions.replay import Software
+from prime_platform.demo import papers
 from prime_platform.demo.patients import Patient
-from studies import baseline, consent, enrollment, screening, setup
+from studies import consent, enrollment, entry, screening, setup
 from studies.models import Center, Participant, Study
 
 BATCH_EVERY = 5  # days
@@ -64,7 +65,7 @@ class Diary:
 
 def schedule(diary: Diary, patient: Patient, center: Center) -> None:
     """Put a patient's screening into the diary; everything else follows from it."""
-    by = _coordinator(center)
+    by = coordinator(center)
     day = patient.surgery + timedelta(days=patient.screened)
 
     def screen() -> None:
@@ -84,7 +85,7 @@ def schedule(diary: Diary, patient: Patient, center: Center) -> None:
             case "pathology_pending":
                 pass
             case _:
-                consent.record(screening=line, form_version="2.1", signed_on=line.screened_on, by=by)
+                consent.record(screening=line, form_version=papers.CONSENT_VERSION, signed_on=line.screened_on, by=by)
                 diary.on(patient.surgery + timedelta(days=patient.enrolled), lambda: _enrol(diary, patient, line, by))
 
     diary.on(day, screen)
@@ -92,7 +93,7 @@ def schedule(diary: Diary, patient: Patient, center: Center) -> None:
 
 def _enrol(diary: Diary, patient: Patient, line: screening.Screening, by: User) -> None:
     participant = enrollment.enroll(screening=screening.Screening.objects.get(pk=line.pk), by=by)
-    baseline.record(participant=participant, values=patient.baseline, by=by)
+    entry.record_texts(participant=participant, texts=patient.baseline, by=by, submit=True)
     _plan_treatment(diary, patient, participant, by)
     _plan_looks(diary, patient, participant, by)
 
@@ -156,8 +157,9 @@ def _fresh(center: Center) -> Center:
     return Center.objects.select_related("study").get(pk=center.pk)
 
 
-def _coordinator(center: Center) -> User:
-    return User.objects.get(pk=center.memberships.get(role="coordinator").user_id)
+def coordinator(center: Center) -> User:
+    """The person who enters at a center."""
+    return center.memberships.filter(role="coordinator").order_by("pk").select_related("user")[0].user
 
 
 def days_ago(days: int) -> date:

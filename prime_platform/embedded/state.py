@@ -89,6 +89,8 @@ def lay_out(var: Path, who: Identities) -> None:
         ("keys/worker", "worker", False, 0o700),
         ("inbox", "web", True, 0o2770),
         ("archive", "worker", True, 0o2750),
+        ("sources", "web", False, 0o700),
+        ("papers", "web", False, 0o700),
         ("edge", None, False, 0o711),
         ("infer", "infer", False, 0o700),
         ("home", None, False, 0o711),

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from imaging.edge import keys
 from prime_platform.demo import people
 
 if TYPE_CHECKING:
@@ -13,6 +14,12 @@ RULE = "─" * 96
 def page(plan: "Plan") -> str:
     """The page as text, English and Chinese side by side."""
     return "\n".join([RULE, "  PRIME Platform", "", *_rows(plan), RULE])
+
+
+def _passcode(plan: "Plan") -> str:
+    """The passcode of the demonstration's edge; a real one is known to its hospital alone."""
+    path = plan.var / "edge" / plan.demo_center / "keys" / "page.passcode"
+    return f"   passcode · 口令 {keys.read_key(path).decode()}" if plan.demo and path.exists() else ""
 
 
 def _rows(plan: "Plan") -> list[str]:
@@ -30,7 +37,7 @@ def _rows(plan: "Plan") -> list[str]:
     return [
         *rows,
         f"  DICOM               {plan.bind}:{plan.dicom_port}   AE title {plan.dicom_aet}",
-        f"  Edge · 院内网关      http://{plan.bind}:{plan.edge_port}/",
+        f"  Edge · 院内网关      http://{plan.bind}:{plan.edge_port}/{_passcode(plan)}",
         f"  Health · 状态        {plan.public_url}/readyz",
         f"  State · 数据目录     {plan.var}",
         "  Stop · 停止          Ctrl-C, or TERM to this process · 按 Ctrl-C，或向本进程发送 TERM 信号",

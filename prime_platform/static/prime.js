@@ -29,10 +29,21 @@
     (following?.querySelector("input:checked") ?? next ?? option).focus();
   }
 
+  // A digit presses the button of that number for the selected row, where the page has such buttons and the row may be chosen.
+  function close(event) {
+    const pick = document.querySelector("tr.sel input[type=radio][form]");
+    const button = pick?.form.querySelector(`[data-digit="${event.key}"]`);
+    if (!button) return;
+    event.preventDefault();
+    pick.checked = true;
+    button.click();
+  }
+
   document.addEventListener("keydown", (event) => {
     if (!keysOn || event.ctrlKey || event.metaKey || event.altKey) return;
     const radio = event.target.matches("input[type=radio]");
-    if (/^[1-9]$/.test(event.key) && radio) return choose(event);
+    if (/^[1-9]$/.test(event.key) && radio && !event.target.form?.matches("[data-digits]")) return choose(event);
+    if (/^[1-9]$/.test(event.key) && (radio || !inField(event.target))) return close(event);
     if (inField(event.target) && !radio) return;
     if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); }
     else if (event.key === "?") { location.hash = "keys"; document.getElementById("keys")?.focus(); }
@@ -41,12 +52,27 @@
     else if (/^[a-z]$/i.test(event.key)) document.querySelector(`[data-key="${event.key.toLowerCase()}"]`)?.click();
   });
 
+  // The one button of a page that is confirmed as a whole, also from within a field.
+  document.addEventListener("keydown", (event) => {
+    const form = event.key === "Enter" && (event.ctrlKey || event.metaKey) && document.querySelector("form[data-ctrl-enter]");
+    if (form) form.requestSubmit(form.querySelector("button.pri"));
+  });
+
+  // Nothing on the page moves while a button of the mouse is down: a button that moved away would miss its click.
+  let pressed = false;
+  document.addEventListener("pointerdown", () => { pressed = true; }, true);
+  ["pointerup", "pointercancel"].forEach((kind) => document.addEventListener(kind, () => { pressed = false; }, true));
+  const released = async () => {
+    if (pressed) await new Promise((done) => ["pointerup", "pointercancel"].forEach((kind) => document.addEventListener(kind, () => setTimeout(done), { once: true })));
+  };
+
   // What the server understands of a typed date stands beside the field as soon as it is left.
   document.querySelectorAll("input[data-understand]").forEach((field) => {
     const place = document.getElementById(`${field.id}_understood`);
     field.addEventListener("change", async () => {
       const answer = await fetch(`${field.dataset.understand}?text=${encodeURIComponent(field.value)}`, { headers: { Accept: "application/json" } });
       const said = await answer.json();
+      await released();
       place.textContent = said.sentence;
       place.classList.toggle("tone-bad", !said.understood);
     });
@@ -61,6 +87,77 @@
     });
   });
 
+  // A form is kept as a draft whenever a field is left; the same answer says what was understood, asked and calculated.
+  const sheet = document.querySelector("form[data-draft]");
+  const place = (name) => document.getElementById(name);
+
+  async function keep(again = true) {
+    const answer = await fetch(sheet.dataset.draft, { method: "POST", body: new FormData(sheet), redirect: "manual" }).catch(() => null);
+    if (answer?.status === 403 && again) {  // signed in anew elsewhere: this page's word is old
+      const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+      const word = page.querySelector("form[data-draft] input[name=csrfmiddlewaretoken]")?.value;
+      if (word) { sheet.elements.csrfmiddlewaretoken.value = word; return keep(false); }
+    }
+    await released();
+    place("expired").hidden = !(answer && (answer.type === "opaqueredirect" || answer.status === 403));
+    if (!answer?.ok) return;
+    const told = await answer.json();
+    await released();
+    for (const [code, field] of Object.entries(told.fields)) {
+      const said = place(`said_${code}`), odd = place(`odd_${code}`);
+      if (said) { said.textContent = field.said; said.classList.toggle("tone-bad", field.tone === "bad"); }
+      if (odd) { odd.hidden = !field.unusual; odd.querySelector("span").textContent = field.unusual; }
+    }
+    for (const [code, text] of Object.entries(told.calculated)) place(`said_${code}`).textContent = text;
+    sheet.querySelectorAll("[data-item]").forEach((item) => item.classList.toggle("off", !told.asked.includes(item.dataset.item)));
+    place("saved").textContent = told.saved ? `${place("saved").dataset.words} ${told.saved}` : "";
+  }
+
+  if (sheet) {
+    let last = Promise.resolve();  // one after the other, so that an older answer never overwrites a newer one
+    sheet.addEventListener("change", () => { last = last.then(() => keep()); });
+    sheet.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !sheet.contains(event.target) || event.target.matches("button")) return;
+      event.preventDefault();  // Enter alone would press the first button there is: it goes on to the next item
+      if (event.ctrlKey || event.metaKey) return sheet.requestSubmit(sheet.querySelector("[data-confirm]"));
+      const items = [...sheet.querySelectorAll("[data-item]")];
+      const following = items.slice(items.indexOf(event.target.closest("[data-item]")) + 1);
+      const next = following.map((item) => item.querySelector("input:checked:not([type=checkbox]), input, select")).find((field) => field);
+      (next ?? sheet.querySelector("[data-confirm]")).focus();
+    });
+  }
+
+  // The viewer: its links exchange the part that shows the slices, arrow keys and the wheel press them; without scripts they are links.
+  async function swap(address) {
+    const answer = await fetch(address).catch(() => null);
+    if (!answer?.ok) return location.assign(address);
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("viewer");
+    const held = document.activeElement?.dataset?.arrow;
+    document.getElementById("viewer").replaceWith(next);
+    history.replaceState(null, "", address);
+    if (held) next.querySelector(`[data-arrow="${held}"]`)?.focus({ preventScroll: true });
+  }
+  const arrow = (key) => document.querySelector(`#viewer [data-arrow="${key}"]`);
+  let moving = Promise.resolve();
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("#viewer a[data-swap]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    moving = moving.then(() => swap(link.href));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!keysOn || event.ctrlKey || event.metaKey || event.altKey || inField(event.target) || !document.querySelector("#viewer [data-arrow]")) return;
+    const link = arrow(event.key);
+    if (!/^(Arrow(Up|Down)|Page(Up|Down)|Home|End)$/.test(event.key)) return;
+    event.preventDefault();
+    link?.click();
+  });
+  document.addEventListener("wheel", (event) => {
+    if (!event.target.closest?.("#viewer figure") || event.ctrlKey) return;
+    event.preventDefault();
+    arrow(event.deltaY > 0 ? "ArrowDown" : "ArrowUp")?.click();
+  }, { passive: false });
+
   // Long work: the part that changes is asked for every 2 s; when the work is done the page is loaded once more, unless somebody types in it.
   async function poll(part) {
     const answer = await fetch(part.dataset.poll).catch(() => null);
@@ -73,6 +170,43 @@
     setTimeout(poll, 2000, part);
   }
   document.querySelectorAll("[data-poll]").forEach((part) => setTimeout(poll, 2000, part));
+
+  // A picture to be masked: shown on a canvas before it is sent; a box that is drawn becomes a line of the field, which is what the server reads.
+  document.querySelectorAll("form[data-mask]").forEach((form) => {
+    const [file, lines] = [form.querySelector("[data-picture]"), form.querySelector("[data-boxes]")];
+    const [part, canvas] = [form.querySelector("[data-canvas]"), form.querySelector("canvas")];
+    const pen = canvas.getContext("2d");
+    let picture, start;
+    const boxes = () => lines.value.split("\n").map((line) => line.trim().split(/[\s,]+/).map(Number)).filter((box) => box.length === 4);
+    const place = (event) => {
+      const frame = canvas.getBoundingClientRect();
+      return [(100 * (event.clientX - frame.left)) / frame.width, (100 * (event.clientY - frame.top)) / frame.height].map((at) => Math.min(Math.max(at, 0), 100));
+    };
+    const between = (one, other) => [...[0, 1].map((axis) => Math.min(one[axis], other[axis])), ...[0, 1].map((axis) => Math.max(one[axis], other[axis]))];
+    function draw(more = []) {
+      if (!picture) return;
+      pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      [...boxes(), ...more].forEach(([left, top, right, bottom]) => pen.fillRect((left * canvas.width) / 100, (top * canvas.height) / 100, ((right - left) * canvas.width) / 100, ((bottom - top) * canvas.height) / 100));
+    }
+    file.addEventListener("change", async () => {
+      picture = await createImageBitmap(file.files[0]).catch(() => null);
+      part.hidden = !picture;
+      if (!picture) return;
+      const scale = Math.min(1, 1600 / Math.max(picture.width, picture.height));
+      [canvas.width, canvas.height] = [picture.width * scale, picture.height * scale];
+      draw();
+    });
+    canvas.addEventListener("pointerdown", (event) => { start = place(event); canvas.setPointerCapture(event.pointerId); });
+    canvas.addEventListener("pointermove", (event) => { if (start) draw([between(start, place(event))]); });
+    canvas.addEventListener("pointerup", (event) => {
+      const box = between(start, place(event)).map((at) => at.toFixed(1));
+      start = null;
+      if (box[2] - box[0] > 0.3 && box[3] - box[1] > 0.3) lines.value = [lines.value.trim(), box.join(" ")].filter(Boolean).join("\n");
+      draw();
+    });
+    lines.addEventListener("input", () => draw());
+    form.querySelector("[data-undo]").addEventListener("click", () => { lines.value = lines.value.trim().split("\n").slice(0, -1).join("\n"); draw(); });
+  });
 
   document.querySelector("[autofocus]")?.focus();
 })();

@@ -8,9 +8,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from prime_platform.vocabulary import STATES
+from studies.protocol import Text
 
 register = template.Library()
 
@@ -28,6 +30,12 @@ def badge(state: str, detail: object = "") -> SafeString:
     shown = STATES[str(state)]
     words = format_html("{} {}", shown.word, detail) if detail not in ("", None) else shown.word
     return format_html('<span class="b {}">{}{}</span>', shown.tone, icon(shown.icon), words)
+
+
+@register.filter
+def say(text: Text) -> str:
+    """A text of the protocol or the data dictionary in the reader's language."""
+    return text.say(get_language())
 
 
 @register.filter

@@ -5,7 +5,7 @@ later. Patients and follow-up are written as rows, for there are many; models, s
 """
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ from followup.models import Assessment, Death, NoAdjuvantDeclaration, Recurrence
 from predictions import batch, registry, replay
 from predictions.sealing_keys import PrivateKey
 from predictions.training import artefact
-from studies import milestones, setup, study_number
-from studies.models import Baseline, Participant, Screening, Study
+from studies import entry, milestones, setup, study_number
+from studies.models import Entry, Participant, Screening, Study
 from tests import world
 
 SOFTWARE = replay.Software("d" * 40, "e" * 64)
@@ -81,8 +81,20 @@ class Site:
                     study_number=study_number.make(center.code, sequence), enrolled_on=surgery + 3 * DAY,
                     enrolled_at=now, enrolled_by=system,
                 )  # fmt: skip
-                Baseline.objects.create(participant=patient, values=_values(random), recorded_at=now, recorded_by=system)
+                self._record(patient, _values(random), now)
                 self.people.append(patient)
+
+    def _record(self, patient: Participant, values: dict[str, str], now: datetime) -> None:
+        """Submitted forms with these values, as rows."""
+        book = self.world.study.dictionary
+        for form in book.forms:
+            held = {code: {"value": value} for code, value in values.items() if code in form.by_code}
+            if not held:
+                continue
+            Entry.objects.create(
+                participant=patient, form=form.code, dictionary_version=book.version, values=held, status="submitted", recorded_at=now,
+                recorded_by=self.system,
+            )  # fmt: skip
 
     def seal(self) -> None:
         """A blind batch now, by the study's clock."""
@@ -151,8 +163,9 @@ def followed_up(n: int = 120, *, seed: int = 11) -> Site:
     site.wait(1300)
     random = np.random.default_rng(seed)
     given, ended = {}, {}
+    held = entry.flat(site.people)
     for patient in site.people:
-        values = patient.baseline.values
+        values = held[patient.pk]
         prognosis = np.log10(float(values["afp"])) - 2 + 0.2 * (float(values["tumour_diameter_cm"]) - 5)
         given[patient.study_number] = "TACE" if prognosis + random.normal(0, 1) > 0 else "SURG"
         onset = 60 + random.exponential(500 / np.exp(0.7 * prognosis))

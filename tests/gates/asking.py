@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from http import HTTPStatus
@@ -11,10 +11,13 @@ from uuid import UUID
 
 import pytest
 from django.core.handlers.base import BaseHandler
-from django.db import connection, transaction
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection, transaction
+from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory
 
 from accounts.models import LedgerRow, User
+from accounts.once import remembering
 from predictions.models import ModelVersion, Seal
 from prime_platform import navigation
 from studies import access
@@ -23,6 +26,8 @@ from tests.gates.scenario import Story
 from tests.gates.test_addresses import ADDRESSES, GATEWAY, OBJECTS, Address, url
 
 STRANGER = "stranger"
+SHOWS_PARTICIPANT = {"participant", "api-participant-detail", "participant-trail", "forms"}
+"""Where each participant is asked for in every phase."""
 Asked = tuple[str, str, str, str]
 """Who, method, address, object."""
 
@@ -49,17 +54,22 @@ def people(story: Story) -> dict[str, User | None]:
 def ask_everything(story: Story, *, who: Iterable[str] = (), names: Iterable[str] = ()) -> dict[Asked, Answer]:
     """Every answer of the platform as it stands; `who` and `names` narrow the people and the addresses.
 
-    GET is asked of every address in every phase. The phase with most to tell is asked by the other methods as well: POST (empty)
-    of every address, HEAD and OPTIONS of those that answer the person's GET. Before there are objects, only addresses without.
+    GET is asked of every address in every phase. The phase with most to tell is asked about every object, and about the first of
+    each kind by the other methods as well: POST (empty) of every address, HEAD and OPTIONS of those that answer the person's GET.
+    The other phases are asked about the first object of a kind, and about all where a participant is shown. Before there are
+    objects, only addresses without.
     """
     everybody, digests = people(story), known_digests()
+    most = story.site.study.phase == "accrual"
     found: dict[Asked, Answer] = {}
     with _counted_once():
         for name in who or everybody:
             asker = _Asker(everybody[name], digests)
             for address in (each for each in ADDRESSES if not names or each.name in names):
-                for target in _targets(story, address):
-                    for method, answer in asker.ask_for(url(address, target), all_methods=story.site.study.phase == "accrual"):
+                for place, target in enumerate(_targets(story, address)):
+                    if place and not most and address.name not in SHOWS_PARTICIPANT:
+                        break
+                    for method, answer in asker.ask_for(url(address, target), all_methods=most and not place):
                         found[name, method, address.name, str(target or "")] = answer
     return found
 
@@ -67,13 +77,16 @@ def ask_everything(story: Story, *, who: Iterable[str] = (), names: Iterable[str
 @contextmanager
 def _counted_once() -> Iterator[None]:
     """Every request is undone, so a person's permissions and the numbers of the navigation are the same on every page."""
+    menu_of = navigation.menu_for
+    whole = cache(lambda user: menu_of(user, ""))
 
-    def once(place: navigation.Place) -> navigation.Place:
-        count = place.count and cache(place.count)
-        return replace(place, count=count)
+    def menu_for(user: User, path: str) -> list[navigation.Group]:
+        return [
+            replace(group, entries=[replace(each, current=path.startswith(each.url)) for each in group.entries]) for group in whole(user)
+        ]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(navigation, "MENU", [(label, [once(place) for place in places]) for label, places in navigation.MENU])
+        patch.setattr(navigation, "menu_for", menu_for)
         patch.setattr(access, "permissions_of", cache(access.permissions_of))
         yield
 
@@ -121,6 +134,7 @@ class _Asker:
         self.requests.cookies = browser.cookies
         self.platform = BaseHandler()
         self.platform.load_middleware()
+        self.known: dict[Any, Any] = {"who": person}
         self.digests = digests if person is not None and access.permissions_of(person) & normalise.MAY_SEE_DIGESTS else {}
 
     def ask_for(self, path: str, *, all_methods: bool) -> Iterator[tuple[str, Answer]]:
@@ -135,9 +149,10 @@ class _Asker:
         content_type = "application/json" if path.startswith(("/api/", "/edge/")) else "application/x-www-form-urlencoded"
         request = self.requests.generic(method, path, b"", content_type=content_type)
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined] # else every POST would be answered by the form token's check
-        with transaction.atomic():
+        with transaction.atomic(), remembering(self.known) if method in ("GET", "HEAD") else nullcontext():
             response = self.platform.get_response(request)
             said = response.getvalue() if method != "HEAD" else b""
+            _close(response)
             transaction.set_rollback(True)
         return Answer(
             response.status_code,
@@ -145,6 +160,13 @@ class _Asker:
             normalise.cookies(response.cookies),
             zlib.compress(normalise.body(said, self.digests), 1),
         )
+
+
+def _close(response: HttpResponseBase) -> None:
+    """Close what the response holds open, and not the database's connection, which is in the middle of a transaction."""
+    request_finished.disconnect(close_old_connections)
+    response.close()
+    request_finished.connect(close_old_connections)
 
 
 def _targets(story: Story, address: Address) -> list[UUID | str | None]:

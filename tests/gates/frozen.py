@@ -16,6 +16,7 @@ import django.core.signing
 import django.http.response
 import django.utils.cache
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -36,6 +37,7 @@ FIRST_KEY = 1_000_000
 def world() -> Iterator[pytest.MonkeyPatch]:
     """A transaction of the test database in which time and identities are fixed, undone at its end."""
     with pytest.MonkeyPatch.context() as patch, transaction.atomic():
+        _stop_the_defaults(patch)
         patch.setattr(timezone, "now", lambda: INSTANT)
         for module in (django.utils.cache, django.http.response, django.core.signing):  # expiry of pages and cookies, signed messages
             patch.setattr(module, "time", SimpleNamespace(time=INSTANT.timestamp))
@@ -43,6 +45,14 @@ def world() -> Iterator[pytest.MonkeyPatch]:
         _stop_the_database()
         yield patch
         transaction.set_rollback(True)
+
+
+def _stop_the_defaults(patch: pytest.MonkeyPatch) -> None:
+    """A column whose default is the clock has held the clock itself since its class was made."""
+    for model in apps.get_models():
+        for column in model._meta.local_fields:
+            if column.default is timezone.now:
+                patch.setitem(column.__dict__, "_get_default", lambda: INSTANT)
 
 
 def _counted() -> object:

@@ -42,7 +42,7 @@ class Story:
 
 def tell(data: bytes, folder: Path) -> Iterator[tuple[str, Story]]:
     """Build the study with one model, stopping in each phase."""
-    story = Story(world.build("TWIN", phase="draft"))
+    story = Story(world.build("TWIN", phase="draft", anew=True))
     sealed_world.prepare(story.site, data)
     yield "draft", story
     story.site.study = _phase(story, "accrual")

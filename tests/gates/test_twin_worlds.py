@@ -118,6 +118,8 @@ def test_everything_is_asked(worlds: dict[str, World]) -> None:
         assert {(asked[0], asked[2]) for asked in answers} == {(role, name) for role in roles for name in names}
     methods = Counter(asked[1] for asked in worlds["tace"].answers["accrual"])
     assert set(methods) == {"GET", "POST", "HEAD", "OPTIONS"}
+    broken = {asked[1:3] for told in worlds["tace"].answers.values() for asked, answer in told.items() if answer.status >= 500}
+    assert {name for _, name in broken} <= {"readyz"}, "an error page is the same in every world, and tells nothing"
     shown = {asked[2] for asked, answer in worlds["tace"].answers["accrual"].items() if answer.status == 200}
     assert {"participant", "participants", "worklist", "screening-log", "overview", "series", "api-participant-detail", "schema"} <= shown
 

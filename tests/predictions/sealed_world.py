@@ -10,7 +10,7 @@ from predictions import registry
 from predictions.replay import Software
 from predictions.sealing_keys import PrivateKey
 from predictions.training import synthetic, table, trainer
-from studies import baseline
+from studies import entry
 from studies.models import Participant
 from tests import world
 
@@ -64,5 +64,5 @@ def place(data: bytes) -> Path:
 def complete(site: world.World, center: str = "01", **values: str) -> Participant:
     """A participant whose clinical inputs are complete."""
     participant = world.enrolled(site, center)
-    baseline.record(participant=participant, values=VALUES | values, by=site.people[f"coordinator{center}"])
+    entry.record_texts(participant=participant, texts=VALUES | values, submit=True, by=site.people[f"coordinator{center}"])
     return participant

@@ -65,9 +65,9 @@ def test_second_batch_seals_nobody_twice(site):
     """PR-06, PR-07: also not after the inputs were corrected."""
     participant = complete(site)
     run(site)
-    from studies import baseline
+    from studies import entry
 
-    baseline.record(participant=participant, values={"afp": "9000"}, reason="misread", by=site.people["coordinator01"])
+    entry.record_texts(participant=participant, texts={"afp": "9000"}, reason="misread", by=site.people["coordinator01"])
     assert run(site) is None
     assert Seal.objects.count() == 1
 

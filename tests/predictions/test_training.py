@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
+from accounts.canonical import digest
 from predictions.decision import INTENSITY, STEPS, Strategy, decide
 from predictions.payload import HORIZONS, Outcome, decode
 from predictions.replay import Software, predict
-from predictions.training import artefact, preparation, slearner, synthetic, table, trainer
+from predictions.training import artefact, feature_list, preparation, slearner, synthetic, table, trainer
 
 LANDMARK, MARGIN = 90, 0.03
 MODALITIES = ("clinical",)
@@ -211,3 +212,34 @@ def test_training_rows_are_within_the_model(trained):
     said = [artefact.answer(model, dict(zip(data.features, row, strict=True))) for row in data.x]
     assert max(each.distance for each in said) == pytest.approx(1.0)
     assert not any(each.out_of_distribution for each in said)
+
+
+def listed(tmp_path, **kept):
+    """The file of a list of features, as the platform hands it out."""
+    content = {"v": 1, "features": [{"name": name, "kept": stays} for name, stays in kept.items()]}
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps({"sha256": digest(content), "content": content}))
+    return path
+
+
+def test_features_that_readers_do_not_measure_alike_are_left_out(tmp_path):
+    """Image features only: what is not on the list, or not kept, is no column of the training; clinical ones stay."""
+    frame = synthetic.table(60, seed=1, images=True)
+    images = [name for name in frame.columns if name.startswith(("arterial_", "venous_"))]
+    only = feature_list.read(listed(tmp_path, **{images[0]: True, images[1]: False}))
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    data = table.read(tmp_path / "table.csv", landmark=LANDMARK, modalities=("clinical", "arterial", "venous"), allowed=only.allows)
+    assert [name for name in data.features if not name.startswith("clinical_")] == [images[0]]
+    assert [name for name in frame.columns if name.startswith("clinical_")] == [*data.features[: len(data.features) - 1]]
+
+
+def test_list_that_was_changed_or_is_none_is_refused(tmp_path):
+    path = listed(tmp_path, arterial_a=False)
+    with pytest.raises(table.TableRefused, match="keeps no feature"):
+        feature_list.read(path)
+    path.write_text(path.read_text().replace("false", "true"))
+    with pytest.raises(table.TableRefused, match="was changed"):
+        feature_list.read(path)
+    path.write_text("[]")
+    with pytest.raises(table.TableRefused, match="no list"):
+        feature_list.read(path)

@@ -1,12 +1,15 @@
 """Signing in and out, and the languages and looks of the pages."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 from django.views.defaults import server_error
 
+from accounts import guessing
 from accounts.models import AccessRecord, User
 from studies.vocabulary import Role
 from tests.studies import world as worlds
@@ -35,6 +38,33 @@ def test_wrong_name_and_wrong_password_answer_alike(world: World) -> None:
     assert known.status_code == unknown.status_code == 400  # type: ignore[attr-defined]
     assert plain[0] == plain[1]
     assert AccessRecord.objects.filter(kind="sign_in_failed", username="").count() == 2
+
+
+def test_guessing_is_slowed_down_for_every_name_alike(world: World) -> None:
+    """SE-02: after five failures a name waits, longer each time, known or not; a right password is not looked at meanwhile."""
+    name = world.coordinator.username
+    for _attempt in range(5):
+        assert sign_in(Client(), name, "wrong").status_code == 400  # type: ignore[attr-defined]
+    for _attempt in range(9):
+        guessing.failed(name)
+        guessing.failed("nobody of that name")
+    answer = sign_in(Client(), name)
+    assert answer.status_code == 429  # type: ignore[attr-defined]
+    assert "sessionid" not in answer.cookies  # type: ignore[attr-defined]
+    assert sign_in(Client(), "nobody of that name").status_code == 429  # type: ignore[attr-defined]
+    assert guessing.wait(name, at=timezone.now() + timedelta(seconds=513)) == 0
+    assert guessing.wait(world.people[Role.MONITOR].username) == 0
+    assert not AccessRecord.objects.filter(subject__contains=name).exists()
+
+
+def test_a_sign_in_forgets_the_failures_before_it(world: World) -> None:
+    """SE-02: only failures in a row count."""
+    name = world.coordinator.username
+    for _attempt in range(4):
+        sign_in(Client(), name, "wrong")
+    sign_in(Client(), name)
+    assert sign_in(Client(), name, "wrong").status_code == 400  # type: ignore[attr-defined]
+    assert sign_in(Client(), name).status_code == 302  # type: ignore[attr-defined]
 
 
 def test_sign_in_leads_to_the_page_asked_for_and_is_recorded(world: World) -> None:

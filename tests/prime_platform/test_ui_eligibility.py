@@ -44,18 +44,30 @@ def test_unknown_age_is_completed_by_a_birth_date_that_is_kept_nowhere(world: Wo
 
 
 def test_answer_changes_with_a_reason_only(world: World, browser: Client) -> None:
-    """AU-03: without a reason nothing changes, and the page says so at the field."""
-    line = worlds.screened(world, answers={})
+    """AU-03: without a reason nothing that was said changes, and the page says so at the field."""
+    line = worlds.screened(world, answers={"histology_hcc": "no"})
     address = reverse("screening-answers", args=[line.uuid])
     refused = browser.post(address, typed(line, answer_histology_hcc="yes", reason=" "))
     assert refused.status_code == 400
     assert 'id="id_reason_error"' in refused.content.decode()
     line.refresh_from_db()
-    assert "histology_hcc" not in line.answers
+    assert line.answers["histology_hcc"] == "no"
     browser.post(address, typed(line, answer_histology_hcc="yes"))
     line.refresh_from_db()
     assert line.answers["histology_hcc"] == "yes"
     assert audit.history(line).last().pgh_context["reason"] == "report came"
+
+
+def test_first_answers_are_asked_for_no_reason(world: World, browser: Client) -> None:
+    """A line as the operating list brings it: the page draws no field for a reason, and takes the answers without one."""
+    line = worlds.screened(world, answers={})
+    assert 'id="id_reason"' not in browser.get(reverse("screening", args=[line.uuid])).content.decode()
+    assert (
+        browser.post(reverse("screening-answers", args=[line.uuid]), typed(line, answer_histology_hcc="yes", reason="")).status_code == 302
+    )
+    line.refresh_from_db()
+    assert line.answers["histology_hcc"] == "yes"
+    assert 'id="id_reason"' in browser.get(reverse("screening", args=[line.uuid])).content.decode()
 
 
 def test_date_of_surgery_in_the_future_is_refused_at_its_field(world: World, browser: Client) -> None:

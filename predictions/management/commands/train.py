@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.training import table, trainer
+from predictions.training import feature_list, table, trainer
 from studies import protocol
 
 TIERS = {"0": ("clinical",), "1": ("clinical", "arterial", "venous")}
@@ -23,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--data", type=Path, required=True, help="training table, CSV or Parquet")
         parser.add_argument("--out", type=Path, required=True, help="directory for model.json and report.json; made when missing")
         parser.add_argument("--tier", choices=sorted(TIERS), default="1", help="0: clinical; 1: clinical + two CT phases (default)")
+        parser.add_argument("--feature-list", type=Path, help="only what readers measure alike: the JSON file of the page Measurements")
         parser.add_argument("--protocol", default="hcc_adjuvant", help="whose landmark and margin hold (default: hcc_adjuvant)")
         parser.add_argument("--seed", type=int, default=20260101, help="seed of the bootstrap")
         parser.add_argument("--replicates", type=int, default=trainer.REPLICATES, help="bootstrap refits (default: %(default)s)")
@@ -31,7 +32,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         rules = protocol.load(options["protocol"])
         try:
-            data = table.read(options["data"], landmark=rules.landmark_days, modalities=TIERS[options["tier"]])
+            listed = feature_list.read(options["feature_list"]) if options["feature_list"] else None
+            allowed = {"allowed": listed.allows} if listed else {}
+            data = table.read(options["data"], landmark=rules.landmark_days, modalities=TIERS[options["tier"]], **allowed)
         except (table.TableRefused, OSError) as fault:
             raise CommandError(f"train: {fault}", returncode=2) from None
         try:
@@ -46,6 +49,8 @@ class Command(BaseCommand):
         except trainer.TrainingRefused as refusal:
             self.stderr.write(f"train: {refusal}")
             sys.exit(1)
+        if listed:
+            trained.report["feature_list_sha256"] = listed.sha256
         self.write(options["out"], trained, data.sha256, as_json=options["json"])
 
     def write(self, out: Path, trained: trainer.Trained, data_sha256: str, *, as_json: bool) -> None:

@@ -8,10 +8,14 @@ from django.core.management.base import BaseCommand, CommandParser
 
 import analysis.benchmarks
 import imaging.benchmarks
+import imaging.ingest_bench
+import prime_platform.benchmarks
 
 BENCHMARKS: dict[str, Callable[[], Any]] = {
+    "ingest": imaging.ingest_bench.ingest,
     "survival": analysis.benchmarks.survival,
     "radiomics": imaging.benchmarks.radiomics,
+    "pages": prime_platform.benchmarks.pages,
 }
 
 
@@ -29,5 +33,19 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(rows, ensure_ascii=False))
             return
-        for row in rows:
-            self.stdout.write("  ".join(f"{name}={value}" for name, value in row.items()))
+        self.stdout.write(table(rows))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows in columns; a row that tells other things than the one before begins with their names."""
+    text = [{name: str(value) for name, value in row.items()} for row in rows]
+    widths: dict[str, int] = {}
+    for row in text:
+        widths |= {name: max(widths.get(name, 0), len(name), len(value)) for name, value in row.items()}
+    lines, names = [], []
+    for row in text:
+        if list(row) != names:
+            names = list(row)
+            lines.append("  ".join(name.ljust(widths[name]) for name in names))
+        lines.append("  ".join(value.ljust(widths[name]) for name, value in row.items()))
+    return "\n".join(line.rstrip() for line in lines)

@@ -14,7 +14,8 @@ READING_ROUNDS, READING_PAUSE = 60, 5.0  # rounds, seconds
 
 class Command(BaseCommand):
     help = (
-        "Make the synthetic studies in an empty database (study), send and outline the phantoms (images), move a study's clock (advance)."
+        "Make the synthetic studies in an empty database (study), give the edge an operating list and phantoms and outline these (images),"
+        " move a study's clock (advance)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,9 +43,9 @@ class Command(BaseCommand):
         self.stdout.write(f"demo: everything is SYNTHETIC; the password of its people is in {people.password_file()}")
 
     def send_images(self) -> None:
-        """Send what has not arrived, then read what arrives, for a few minutes at most."""
+        """Take the operating list in and send what has not arrived, then read what arrives, for a few minutes at most."""
         try:
-            for sentence in images.send():
+            for sentence in (*images.list_operations(Study.objects.get(code=cohort.ACCRUING).today()), *images.send()):
                 self.stdout.write(f"demo: {sentence}")
         except ConnectionError as fault:
             raise CommandError(str(fault)) from None

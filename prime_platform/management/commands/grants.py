@@ -8,7 +8,8 @@ from psycopg import sql
 
 from accounts import ledger
 from accounts.models import LedgerWriter
-from prime_platform import privileges
+from prime_platform import isolation, privileges
+from studies.locking import guards
 
 # A trigger that can be told to stand aside by the session it watches is no trigger.
 NEVER_IGNORE = """
@@ -28,15 +29,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with connection.cursor() as cursor:
             logins = existing(cursor)
+            guards.install(cursor)
             close_history(cursor)
             made = set(connection.introspection.table_names(cursor))
+            apart = isolation.policies()
             for table, rule in privileges.tables().items():
                 if table in made:  # a model ahead of its migration has no table to grant
+                    keep_apart(cursor, table, apart.get(table), logins)
                     grant(cursor, table, rule, logins)
-            for login in logins:
-                cursor.execute(sql.SQL("GRANT EXECUTE ON FUNCTION ledger_append TO {}").format(sql.Identifier(login)))
+            open_doors(cursor, logins)
         name_ledger_writers()
-        self.stdout.write(f"grants: {len(privileges.tables())} tables for {', '.join(logins) or 'no login'}")
+        self.stdout.write(
+            f"grants: {len(privileges.tables())} tables for {', '.join(logins) or 'no login'}, {len(apart)} kept apart by center"
+        )
 
 
 def existing(cursor: Any) -> list[str]:
@@ -63,6 +68,32 @@ def grant(cursor: Any, table: str, rule: privileges.Rule, logins: list[str]) -> 
         verbs = [privileges.VERBS[letter] for letter in rule.get(login, "")]
         if verbs:
             cursor.execute(sql.SQL("GRANT {verbs} ON {table} TO {login}").format(verbs=sql.SQL(", ".join(verbs)), **where))
+
+
+def open_doors(cursor: Any, logins: list[str]) -> None:
+    """The functions that run as the owner: each may be called by whom it is for."""
+    for login in logins:
+        cursor.execute(sql.SQL("GRANT EXECUTE ON FUNCTION ledger_append TO {}").format(sql.Identifier(login)))
+    if isolation.SITE in logins:
+        cursor.execute(sql.SQL("GRANT EXECUTE ON FUNCTION reach_of, reach_over TO {}").format(sql.Identifier(isolation.SITE)))
+
+
+def keep_apart(cursor: Any, table: str, policies: dict[str, tuple[str, str]] | None, logins: list[str]) -> None:
+    """Bring the row policies of one table to its rule: all off, then one per login; the owner is bound by none."""
+    name = sql.Identifier(table)
+    cursor.execute("SELECT policyname FROM pg_policies WHERE schemaname = 'public' AND tablename = %s", [table])
+    for (policy,) in cursor.fetchall():
+        cursor.execute(sql.SQL("DROP POLICY {} ON {}").format(sql.Identifier(policy), name))
+    verb = sql.SQL("DISABLE" if policies is None else "ENABLE")
+    cursor.execute(sql.SQL("ALTER TABLE {} {} ROW LEVEL SECURITY").format(name, verb))
+    for login, (seen, written) in (policies or {}).items():
+        if login in logins:
+            cursor.execute(
+                sql.SQL("CREATE POLICY {policy} ON {name} TO {login} USING ({seen}) WITH CHECK ({written})").format(
+                    policy=sql.Identifier(f"rows_of_{login}"), name=name, login=sql.Identifier(login),
+                    seen=sql.SQL(seen), written=sql.SQL(written),
+                )
+            )  # fmt: skip
 
 
 def name_ledger_writers() -> None:
