@@ -7,9 +7,11 @@ from django.utils import timezone
 
 from accounts import people
 from accounts.models import User
+from prime_platform.demo import papers
 from studies import consent, enrollment, screening, setup
 from studies.models import Center, Participant, Screening, Study
 from studies.vocabulary import CENTER_ROLES, STUDY_ROLES
+from tests import replay
 
 PASSWORD = "correct horse battery"
 ELIGIBLE = {
@@ -31,8 +33,17 @@ class World:
     people: dict[str, User] = field(default_factory=dict)
 
 
-def build(code: str = "TEST", *, synthetic: bool = True, phase: str = "accrual") -> World:
-    """Two open centers, 01 and 02, in accrual (or draft) since 200 days ago; every center role at both, every study role once."""
+def build(code: str = "TEST", *, synthetic: bool = True, phase: str = "accrual", anew: bool = False) -> World:
+    """Two open centers, 01 and 02, in accrual (or draft) since 200 days ago; every center role at both, every study role once.
+
+    The rows of the session's first such study are copied, unless it has to be built `anew`.
+    """
+    if anew:
+        return _built(code, synthetic, phase)
+    return replay.once(("world", code, synthetic, phase), lambda: _built(code, synthetic, phase))
+
+
+def _built(code: str, synthetic: bool, phase: str) -> World:
     system = User.objects.system()
     began = timezone.localdate() - timedelta(days=200)
     study = setup.create_study(
@@ -41,12 +52,10 @@ def build(code: str = "TEST", *, synthetic: bool = True, phase: str = "accrual")
     world = World(study if phase == "draft" else setup.advance_phase(study=study, to=phase, by=system))
     for number in ("01", "02"):
         center = setup.add_center(study=study, code=number, name_zh=f"医院{number}", name_en=f"Hospital {number}", by=system)
-        center = setup.file_ethics_approval(
-            center=center, number=f"EC-{number}", valid_from=began, valid_until=began + timedelta(days=900), by=system
-        )
-        world.centers[number] = setup.open_center(center=center, on=began, by=system)
         for role in CENTER_ROLES:
             join(world, f"{role}{number}", role, center)
+        papers.file_all(center, since=began, until=began + timedelta(days=900), by=system)
+        world.centers[number] = setup.open_center(center=center, on=began, by=system)
     for role in STUDY_ROLES:
         join(world, role, role, None)
     return world
@@ -55,7 +64,9 @@ def build(code: str = "TEST", *, synthetic: bool = True, phase: str = "accrual")
 def join(world: World, name: str, role: str, center: Center | None) -> User:
     """Make a person with one role."""
     user = people.create_user(username=name, display_name=name, password=PASSWORD, by=User.objects.system())
-    setup.add_member(study=world.study, user=user, role=role, center=center, by=User.objects.system(), since=world.study.accrual_from)
+    setup.add_member(
+        study=world.study, user=user, role=role, center=center, by=User.objects.system(), since=world.study.accrual_from, delegated=True
+    )
     world.people[name] = user
     return user
 
@@ -79,5 +90,5 @@ def enrolled(world: World, center: str = "01", *, surgery: date | None = None) -
     """A participant with a signed consent."""
     line = screened(world, center, surgery=surgery)
     by = world.people[f"coordinator{center}"]
-    consent.record(screening=line, form_version="1.0", signed_on=line.screened_on, by=by)
+    consent.record(screening=line, form_version=papers.CONSENT_VERSION, signed_on=line.screened_on, by=by)
     return enrollment.enroll(screening=line, on=line.screened_on + timedelta(days=1), by=by)

@@ -11,6 +11,7 @@ from accounts.models import User
 from studies import consent, enrollment, milestones, screening
 from studies.models import Center, Participant, Screening
 from studies.vocabulary import MilestoneKind, Role
+from tests import replay
 from tests.studies import world as worlds
 from tests.studies.world import World
 
@@ -42,6 +43,10 @@ class Scene:
 
 def build() -> Scene:
     """One open center with work in every group of the worklist, a second center that the coordinator must not see."""
+    return replay.once("scene", _built)
+
+
+def _built() -> Scene:
     world = worlds.build()
     coordinator = people.create_user(
         username="wang", display_name="协调员甲", password=PASSWORD, language="zh-hans", is_demo=True, by=world.system

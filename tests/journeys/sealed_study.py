@@ -19,7 +19,7 @@ def make(var: Path, who: state.Identities, *, patients: int) -> list[str]:
     from django.utils import timezone
 
     from accounts.models import User
-    from prime_platform.demo import cohort, custody
+    from prime_platform.demo import cohort, custody, papers
     from studies import setup
     from tests import world as worlds
 
@@ -31,9 +31,10 @@ def make(var: Path, who: state.Identities, *, patients: int) -> list[str]:
     )  # fmt: skip
     world = worlds.World(setup.advance_phase(study=study, to="accrual", by=system))
     center = setup.add_center(study=study, code=CENTER, name_zh="医院01", name_en="Hospital 01", by=system)
-    center = setup.file_ethics_approval(center=center, number="EC-01", valid_from=began, valid_until=began + timedelta(days=900), by=system)
+    for role in ("coordinator", "site_pi"):
+        worlds.join(world, f"{role}{CENTER}", role, center)
+    papers.file_all(center, since=began, until=began + timedelta(days=900), by=system)
     world.centers[CENTER] = setup.open_center(center=center, on=began, by=system)
-    worlds.join(world, f"coordinator{CENTER}", "coordinator", world.centers[CENTER])
     worlds.join(world, "investigator", "investigator", None)
     custody.prepare(world.study, by=system)
     surgery = world.study.today() - timedelta(days=OPERATED)

@@ -48,7 +48,7 @@ def make(var: Path, who: state.Identities, *, patients: int) -> list[str]:
     """The study and the edge, by the functions that the pages and commands use."""
     from tests import world as worlds
 
-    world = worlds.build(code=CODE)
+    world = worlds.build(code=CODE, anew=True)
     equip(world.study, var, who)
     return [worlds.enrolled(world, CENTER).study_number for _ in range(patients)]
 

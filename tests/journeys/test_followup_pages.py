@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from accounts.people import choose_language
 from followup import entry, events, treatment
 from followup.models import Assessment, Contact, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
-from studies import baseline
-from studies.models import Baseline, Participant
+from studies import entry as answers
+from studies.models import Participant
 from tests.journeys import scene as scenes
 from tests.journeys.scene import Scene
 
@@ -43,17 +43,26 @@ def test_participant_is_followed_up_with_the_keyboard_alone(scene: Scene, visit:
     """Baseline, TACE at day 20, M1 and M3, recurrence; after each the page says what was recorded."""
     person = scenes.enroll(scene, 130)
     page = visit()
-    page.goto(f"/participants/{person.uuid}/baseline/")
-    press(page, "1", "1", "1")
-    write(page, "41.3", "20.5", "４００", "6.1", "1")
-    press(page, "1", "2", "2", "2", "3")
+    page.goto(f"/participants/{person.uuid}/forms/tumour/")
+    for text in ("6.1", "1"):
+        page.keyboard.type(text)
+        press(page, "Enter")
+    press(page, "1", "1", "1", "2", "2", "2")
+    expect(page.locator("#saved")).to_contain_text(":")
+    press(page, "Control+Enter")
+    expect(page.locator("[role=status]")).to_contain_text("8")
+    page.goto(f"/participants/{person.uuid}/forms/laboratory/")
+    page.locator("#value_bilirubin").focus()
     page.keyboard.type("1.2")
-    press(page, "Enter")
-    expect(page.locator("[role=status]")).to_contain_text("14")
-    assert Baseline.objects.get(participant=person).values == {
-        "hbv": "yes", "cirrhosis": "yes", "child_pugh": "A", "albumin": "41.3", "bilirubin": "20.5", "afp": "400",
-        "tumour_diameter_cm": "6.1", "tumour_number": "1", "pvtt": "none", "cnlc": "Ib", "mvi": "M1", "satellite_nodules": "no",
-        "edmondson": "III", "margin_cm": "1.2",
+    press(page, "Tab", "ArrowDown", "Tab")
+    expect(page.locator("#said_bilirubin")).to_contain_text("20.5248")
+    page.locator("#value_afp").focus()
+    page.keyboard.type("＞６０５００")
+    press(page, "Control+Enter")
+    expect(page.locator("[role=status]")).to_contain_text("2")
+    assert answers.flat([person])[person.pk] == {
+        "tumour_diameter_cm": "6.1", "tumour_number": "1", "lobe": "right", "pvtt": "none", "hvtt": "none", "bile_duct_thrombus": "no",
+        "extrahepatic": "no", "cnlc": "Ib", "bilirubin": "20.5248", "afp": "60500",
     }  # fmt: skip
 
     page.goto(f"/participants/{person.uuid}/")
@@ -119,15 +128,25 @@ def followed(scene: Scene) -> list[str]:
     events.record_contact(participant=person, on=surgery + timedelta(days=90), outcome="no_answer", by=by)
     treatment.declare_no_adjuvant(participant=other, declared_on=other.screening.surgery_date + timedelta(days=95), source="电话", by=by)
     treatment.record_course(start=day(other, 20), **course | {"participant": other})
-    baseline.record(participant=person, values={"afp": "20", "mvi": "M1"}, by=by)
-    baseline.record(participant=person, values={"afp": "200"}, by=by, reason="看错一位")
+    answers.record_texts(participant=person, texts={"afp": "20", "mvi": "M1"}, by=by, submit=True)
+    answers.record_texts(participant=person, texts={"afp": "200"}, by=by, reason="看错一位")
     own = f"/participants/{person.uuid}"
     forms = [f"{own}/{kind}/new/" for kind in ("treatment", "assessment", "recurrence", "death", "contact")]
     voids = [
         f"/followup/contact/{Contact.objects.get().uuid}/void/",
         f"/followup/declaration/{NoAdjuvantDeclaration.objects.get().uuid}/void/",
     ]
-    pages = [f"{own}/", f"/participants/{other.uuid}/", f"{own}/baseline/", f"{own}/no-adjuvant/", "/visits/", "/treatment/", "/worklist/"]
+    pages = [
+        f"{own}/",
+        f"/participants/{other.uuid}/",
+        f"{own}/forms/",
+        f"{own}/forms/laboratory/",
+        f"{own}/forms/liver/",
+        f"{own}/no-adjuvant/",
+        "/visits/",
+        "/treatment/",
+        "/worklist/",
+    ]
     return [*pages, *forms, *voids]
 
 

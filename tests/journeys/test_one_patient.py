@@ -205,6 +205,14 @@ def found(places: dict[str, bytes], wanted: dict[str, str]) -> list[str]:
     return hits
 
 
+def test_no_task_of_the_clock_is_refused_by_the_database(arrived: Arrived) -> None:
+    """The logins of `up` may do all that the clock asks of them; parts that another test has killed lost their connection only."""
+    failed = [
+        line for line in arrived.hospital.platform.said().splitlines() if "raised unexpected" in line and "OperationalError" not in line
+    ]
+    assert failed == []
+
+
 def test_verify_holds_and_names_each_byte_that_was_changed(arrived: Arrived) -> None:
     """NW-10, SL-02: one byte of one archived file, and one byte of one ledger row behind every guard of the database."""
     hospital = arrived.hospital

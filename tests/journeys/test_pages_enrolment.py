@@ -136,3 +136,22 @@ def test_rows_are_walked_with_letters_unless_switched_off(scene: Scene, visit: C
     page.goto("/worklist/")
     press(page, "j")
     expect(page.locator("tr.sel")).to_have_count(0)
+
+
+def test_button_stays_under_the_mouse_while_it_is_held_down(scene: Scene, visit: Callable[..., Page]) -> None:
+    """Leaving a date writes beside it what was understood; a button below would move away between press and release."""
+    page = visit()
+    page.goto(f"/screening/{scene.lines['eligible'].uuid}/")
+    page.fill("#id_reference", "2.1")
+    page.locator("#id_dated_on").click()
+    page.keyboard.type("2026-03-09")
+    button = page.locator("#consent button.pri")
+    place = button.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    with page.expect_response("**understand**"):
+        page.mouse.down()
+    page.wait_for_timeout(300)
+    assert button.bounding_box() == place
+    with page.expect_navigation():
+        page.mouse.up()

@@ -16,6 +16,7 @@ def pages(scene: Scene) -> list[str]:
     lines = [f"/screening/{line.uuid}/" for line in scene.lines.values()]
     people = [f"/participants/{person.uuid}/" for person in scene.people.values()]
     lists = ["/worklist/", "/screening/", "/screening/?state=enrolled", "/participants/", "/participants/?state=withdrawn", "/overview/"]
+    lists += ["/consecutiveness/", "/flow/", "/screening/?state=all&leaf=enrolled"]
     return [*lists, "/screening/new/", "/search/?q=1", "/nowhere/", *lines, *people]
 
 

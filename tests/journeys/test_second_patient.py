@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from studies import dictionary
 from tests.imaging.edge.parts import until
 from tests.journeys import hospital as hospitals
 from tests.journeys.conftest import ARGUMENTS, CHROMIUM
@@ -167,13 +168,16 @@ def hand_in_outline(page: Page) -> None:
 def both_phases_are_confirmed_outlined_and_measured(stage: Stage, tmp_path: Path) -> None:
     """BA-01, MD-07: a stock sender's series become two confirmed phases, each with its outline in sight and every feature."""
     hospital, page = stage.hospital, stage.home()
-    page.goto(f"{stage.address}baseline/")
-    for name, value in BASELINE.items():
-        page.check(f"input[name=value_{name}][value={value}]")
-    for name, value in MEASURED.items():
-        page.fill(f"[name=value_{name}]", value)
-    page.click(".savebar .pri")
-    expect(page.locator("[role=status]")).to_be_visible()
+    for form in dictionary.load("hcc_adjuvant").forms:
+        page.goto(f"{stage.address}forms/{form.code}/")
+        for name, value in BASELINE.items():
+            if name in form.by_code:
+                page.check(f"input[name=value_{name}][value={value}]")
+        for name, value in MEASURED.items():
+            if name in form.by_code:
+                page.fill(f"[name=value_{name}]", value)
+        page.click(".savebar .pri")
+        expect(page.locator("[role=status]")).to_be_visible()
     folder = tmp_path / "pacs"
     folder.mkdir()
     patient_id = as_two_phases(folder, stage.surgery - timedelta(days=9))
