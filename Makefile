@@ -9,15 +9,15 @@ endif
 PY := .venv/bin/python
 STAMP := .venv/.made-from
 MADE_FROM = $(shell sha256sum requirements.lock | cut -d' ' -f1)
-DEBIAN := chromium dcmtk orthanc r-cran-survival strace fonts-noto-cjk
+DEBIAN := chromium dcmtk dicom3tools orthanc r-cran-survival strace fonts-noto-cjk
 
-.PHONY: run test setup check bench soak help lint fix types arch docs debian
+.PHONY: run test setup check bench soak edge-bundle help lint fix types arch docs debian
 
 run: setup ## Start the whole platform here (Ctrl-C stops it); the first start makes the demo study
 	@exec $(PY) manage.py up
 
 test: setup debian ## Run every test on a real PostgreSQL
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not soak"
+	$(PY) -m pytest -n 2 --no-loadscope-reorder -m "not soak"
 
 setup: ## Build .venv from requirements.lock (hashes checked); nothing to do when it is fresh
 	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP); fi
@@ -28,12 +28,16 @@ check: setup lint types arch ## Lint, types, import contracts, migrations, deplo
 	$(PY) manage.py states --check
 	$(PY) manage.py privileges --check
 	$(PY) manage.py roles --check
+	$(PY) manage.py glossary --check
 
 bench: setup ## Measure speed on this machine
 	$(PY) manage.py bench
 
 soak: setup debian ## The long fault and simulation runs
 	$(PY) -m pytest -m soak
+
+edge-bundle: setup ## One archive that installs a hospital edge without internet
+	$(PY) -m imaging.edge bundle prime-edge.tar.gz
 
 lint:
 	$(PY) -m ruff check .
@@ -53,6 +57,8 @@ docs: ## Write the generated pages of docs/
 	$(PY) manage.py states
 	$(PY) manage.py privileges
 	$(PY) manage.py roles
+	$(PY) manage.py glossary
+	$(PY) -m imaging.edge conformance > docs/conformance.md
 
 debian:
 	@./.ci/debian-packages $(DEBIAN)
