@@ -50,10 +50,16 @@ def append(*, study: str, kind: str, body: dict[str, Any], at: datetime | None =
 
 def rows(study: str) -> list[chain.Row]:
     """The whole chain of a study, in order."""
-    return [
-        chain.Row(row.index, row.at_us, row.kind, bytes(row.body), bytes(row.nonce), bytes(row.commitment), bytes(row.h))
-        for row in LedgerRow.objects.filter(study=study).order_by("index")
-    ]
+    return [_row(row) for row in LedgerRow.objects.filter(study=study).order_by("index")]
+
+
+def rows_of_kind(study: str, kind: str) -> list[chain.Row]:
+    """The records of one kind in a study's chain, in order."""
+    return [_row(row) for row in LedgerRow.objects.filter(study=study, kind=kind).order_by("index")]
+
+
+def _row(row: LedgerRow) -> chain.Row:
+    return chain.Row(row.index, row.at_us, row.kind, bytes(row.body), bytes(row.nonce), bytes(row.commitment), bytes(row.h))
 
 
 def verify(study: str, anchors: Iterable[chain.Anchor] = ()) -> list[str]:

@@ -33,6 +33,7 @@ BEAT = {
     "imaging.tasks.sweep_features": 10,
     "studies.tasks.sweep_checks": 10,
     "prime_platform.tasks.sweep_deviations": 600,
+    "prime_platform.tasks.sweep_trail": 1800,
 }
 
 

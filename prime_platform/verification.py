@@ -5,7 +5,7 @@ A check yields a sentence per fault and nothing when it holds. Rooms know only t
 
 from collections.abc import Callable, Iterator
 
-from accounts import anchors, ledger
+from accounts import anchors, ledger, rebuilding, trail_commitment
 from followup import progress as followup_progress
 from imaging import archive
 from predictions import seal_check
@@ -27,6 +27,8 @@ def ledgers() -> Iterator[str]:
 
 CHECKS: dict[str, Check] = {
     "ledger": ledgers,
+    "trail": trail_commitment.verify,
+    "tables": rebuilding.verify,
     "seals": seal_check.verify,
     "archive": archive.verify,
     "sources": store.verify,
