@@ -39,7 +39,7 @@ FORMS = {
 
 @dataclass
 class Day:
-    """What the coordinator saw: lines in the log before hers, her screening numbers, screens until the study number, the report, pictures."""
+    """What the coordinator saw: lines in the log before hers, her numbers, screens until the study number, the report, pictures."""
 
     hospital: Hospital
     before: int
