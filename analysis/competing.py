@@ -1,11 +1,14 @@
 """Competing risks: the cumulative incidence of each cause and its standard error (Aalen–Johansen; EP-05, AN-10)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.survival_times import Durations, Floats, Ints, durations
+
+Variance = Literal["jackknife", "multinomial"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,12 @@ def causes(time: ArrayLike, cause: ArrayLike) -> tuple[Durations, Ints]:
     return durations(time, numbers > 0), numbers.astype(np.int64)
 
 
-def cumulative_incidence(time: ArrayLike, cause: ArrayLike, of: int = 1) -> Incidence:
+def cumulative_incidence(time: ArrayLike, cause: ArrayLike, of: int = 1, *, variance: Variance = "jackknife") -> Incidence:
     """The Aalen–Johansen estimate of the incidence of cause `of`, the other causes competing.
 
     The variance is the infinitesimal jackknife, which R `survfit` uses for several states, in the closed form of Gaynor
-    et al. (1993): Σ (F(t)−F)² d/(n(n−d)) + Σ S² d₁(n−d₁)/n³ − 2 Σ (F(t)−F) S d₁/n².
+    et al. (1993): Σ (F(t)−F)² d/(n(n−d)) + Σ S² d₁(n−d₁)/n³ − 2 Σ (F(t)−F) S d₁/n². "multinomial" is Aalen's (1978) with the
+    correction for ties of R `cmprsk`.
     """
     known, kind = causes(time, cause)
     observed = np.sort(known.time)
@@ -53,7 +57,8 @@ def cumulative_incidence(time: ArrayLike, cause: ArrayLike, of: int = 1) -> Inci
     mine = np.bincount(place[kind[known.event] == of], minlength=times.size).astype(np.float64)
     before = np.concatenate(([1.0], np.multiply.accumulate(1 - d / n)[:-1]))
     estimate = np.cumsum(before * mine / n)
-    return Incidence(of, times, estimate, np.sqrt(np.maximum(_variance(n, d, mine, before, estimate), 0.0)), float(observed[-1]))
+    squared = (_variance if variance == "jackknife" else _aalen_variance)(n, d, mine, before, estimate)
+    return Incidence(of, times, estimate, np.sqrt(np.maximum(squared, 0.0)), float(observed[-1]))
 
 
 def _variance(n: Floats, d: Floats, mine: Floats, before: Floats, estimate: Floats) -> Floats:
@@ -63,3 +68,19 @@ def _variance(n: Floats, d: Floats, mine: Floats, before: Floats, estimate: Floa
     a, b, c = np.cumsum(jump), np.cumsum(jump * estimate), np.cumsum(jump * estimate**2)
     own = np.cumsum(before**2 * mine * (n - mine) / n**3)
     return np.asarray(estimate**2 * a - 2 * estimate * b + c + own - 2 * (estimate * np.cumsum(cross) - np.cumsum(cross * estimate)))
+
+
+def _aalen_variance(n: Floats, d: Floats, mine: Floats, before: Floats, estimate: Floats) -> Floats:
+    """Σ ((F(t)−F)/S)² v₂ + Σ (1−(F(t)−F)/S)² v₁, S after the jump and v the multinomial variances of the two kinds of jump.
+
+    Where S falls to 0 the last jump adds v₁ alone.
+    """
+    after = before * (n - d) / n
+    scale = np.divide(1.0, after**2, out=np.zeros_like(after), where=after > 0)
+    spread = (before / n) ** 2 * np.divide(1.0, n - 1, out=np.zeros_like(n), where=n > 1)
+    own, others = spread * mine * (n - mine), spread * (d - mine) * (n - d + mine)
+    total = np.zeros_like(n)
+    for jump, shift in ((others * scale, estimate), (own * scale, estimate + after)):
+        a, b, c = np.cumsum(jump), np.cumsum(jump * shift), np.cumsum(jump * shift**2)
+        total += estimate**2 * a - 2 * estimate * b + c
+    return np.asarray(total + np.where(after > 0, 0.0, own))

@@ -107,12 +107,14 @@ def cox(
     entry: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
     robust: bool = False,
+    enough: float | None = None,
 ) -> CoxFit:
     """Fit log-hazard ratios of the columns of `x` (n, p) or (n,), as R `coxph`.
 
     Sandwich errors are per row, or per `cluster` label. Raises ValueError as `durations`, when there are no events, and
     when a column is constant or a combination of the others. A covariate that separates those with and without events has
-    no finite coefficient: it becomes NaN and a warning names it.
+    no finite coefficient: it becomes NaN and a warning names it. `enough` ends the climb where log L changes by less than that
+    share of itself, as R does at 1e-9, for comparison with numbers that R gave that way.
     """
     columns = _columns(x)
     names = tuple(terms) if terms is not None else tuple(f"x{i + 1}" for i in range(columns.shape[1]))
@@ -122,7 +124,7 @@ def cox(
     null = likelihood(sets, np.zeros(len(names)))
     inverse = _inverse(null.information, names)
     score = float(null.gradient @ inverse @ null.gradient)
-    beta, state, steps, infinite = _climb(sets, null, names)
+    beta, state, steps, infinite = _climb(sets, null, names, enough)
     covariance = _covariance(state, infinite, names)
     robustly = None
     if robust or weights is not None or cluster is not None:
@@ -174,7 +176,7 @@ def sandwich(sets: RiskSets, state: State, covariance: Floats, cluster: Ints | N
     return influence.T @ influence
 
 
-def _climb(sets: RiskSets, state: State, names: tuple[str, ...]) -> tuple[Floats, State, int, Bools]:
+def _climb(sets: RiskSets, state: State, names: tuple[str, ...], enough: float | None) -> tuple[Floats, State, int, Bools]:
     """Newton's steps from 0; a term still striding when the likelihood no longer rises has no finite maximum."""
     beta, step = np.zeros(len(names)), np.zeros(len(names))
     for steps in range(1, _MOST_STEPS + 1):
@@ -184,9 +186,10 @@ def _climb(sets: RiskSets, state: State, names: tuple[str, ...]) -> tuple[Floats
             break
         reach = float(np.ptp(sets.x @ step))
         before = state.loglik
-        taken, state = _uphill(sets, beta, step * min(1.0, _LONGEST_STEP / max(reach, 1e-300)), state)
+        shorter = 1.0 if enough is not None else min(1.0, _LONGEST_STEP / max(reach, 1e-300))
+        taken, state = _uphill(sets, beta, step * shorter, state)
         beta = beta + taken
-        if np.abs(step).max() < _SMALL_STEP:
+        if np.abs(step).max() < _SMALL_STEP or (enough is not None and abs(state.loglik - before) <= enough * abs(state.loglik)):
             return beta, state, steps, np.zeros(len(names), dtype=bool)
         if reach > _STRIDE and state.loglik - before < _NO_GAIN * (1 + abs(before)):
             break

@@ -17,7 +17,14 @@ from analysis.survival_times import Bools, Durations, Floats, Ints
 
 
 def fine_gray(
-    x: ArrayLike, time: ArrayLike, cause: ArrayLike, *, of: int = 1, terms: Sequence[str] | None = None, ties: Ties = "breslow"
+    x: ArrayLike,
+    time: ArrayLike,
+    cause: ArrayLike,
+    *,
+    of: int = 1,
+    terms: Sequence[str] | None = None,
+    ties: Ties = "breslow",
+    enough: float | None = None,
 ) -> CoxFit:
     """Subdistribution hazards of cause `of`, standard errors robust per person; Breslow ties as Fine and Gray (1999).
 
@@ -28,15 +35,22 @@ def fine_gray(
     columns = columns[:, None] if columns.ndim == 1 else columns
     row, start, stop, weight = _expanded(known, kind, of)
     event = (kind[row] == of) & (stop == known.time[row])
-    return cox(columns[row], stop, event, terms=terms, ties=ties, weights=weight, entry=start, cluster=row)
+    return cox(columns[row], stop, event, terms=terms, ties=ties, weights=weight, entry=start, cluster=row, enough=enough)
 
 
 def cause_specific(
-    x: ArrayLike, time: ArrayLike, cause: ArrayLike, *, of: int = 1, terms: Sequence[str] | None = None, ties: Ties = "efron"
+    x: ArrayLike,
+    time: ArrayLike,
+    cause: ArrayLike,
+    *,
+    of: int = 1,
+    terms: Sequence[str] | None = None,
+    ties: Ties = "efron",
+    enough: float | None = None,
 ) -> CoxFit:
     """Hazards of cause `of`, failures from other causes being censored. Raises ValueError as `cox`."""
     known, kind = causes(time, cause)
-    return cox(x, known.time, kind == of, terms=terms, ties=ties)
+    return cox(x, known.time, kind == of, terms=terms, ties=ties, enough=enough)
 
 
 def _expanded(known: Durations, kind: Ints, of: int) -> tuple[Ints, Floats, Floats, Floats]:

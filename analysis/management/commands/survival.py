@@ -1,4 +1,4 @@
-"""`manage.py survival`: the survival statistics of any CSV file, without a database."""
+"""`manage.py survival`: the survival statistics of any CSV file, or R's reference numbers against ours; without a database."""
 
 import json
 from argparse import ArgumentParser
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from analysis import survival_table, survival_text
+from analysis import reference_check, survival_table, survival_text
 from analysis.survival import survival_report
 from analysis.survival_case import Plan
 
@@ -17,15 +17,18 @@ BAD_DATA, BAD_CALL = 1, 2
 
 class Command(BaseCommand):
     help = (
-        "Kaplan-Meier, log-rank, Cox, restricted means and competing risks of a CSV file. "
+        "Kaplan-Meier, log-rank, Cox, restricted means and competing risks of a CSV file; "
+        "or of a folder of R's numbers, how many of them agree. "
         "Exit status: 0 done (read the notes), 1 the data cannot be analysed, 2 the call is wrong."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE.csv", help="UTF-8 (with or without BOM) or GB 18030, one header line")
-        parser.add_argument("--time", required=True, help="column of follow-up times, any one unit")
-        parser.add_argument("--event", required=True, help="column that is 1 for an event and 0 for a censoring")
+        parser.add_argument(
+            "file", type=Path, metavar="FILE.csv", help="UTF-8 (with or without BOM) or GB 18030, one header line; or a folder `expected`"
+        )
+        parser.add_argument("--time", help="column of follow-up times, any one unit (needed with a file)")
+        parser.add_argument("--event", help="column that is 1 for an event and 0 for a censoring (needed with a file)")
         parser.add_argument("--arm", help="column of groups to compare")
         parser.add_argument("--reference", help="the group others are compared with; by default the first in order")
         parser.add_argument("--strata", nargs="+", default=[], help="columns that stratify the log-rank test and the Cox model")
@@ -39,6 +42,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="all digits, for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["file"].is_dir():
+            return self._compare(options["file"])
+        if missing := [f"--{name}" for name in ("time", "event") if options[name] is None]:
+            raise CommandError(_("a file needs %(options)s") % {"options": ", ".join(missing)}, returncode=BAD_CALL)
         try:
             report = survival_report(self._sample(options), self._plan(options))
         except survival_table.UnknownColumn as refusal:
@@ -49,6 +56,18 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(report, ensure_ascii=False, allow_nan=False))
         else:
             self.stdout.write("\n".join(survival_text.lines(report, _)))
+
+    def _compare(self, folder: Path) -> None:
+        """Every number of R in the folder against ours; status 1 when one differs."""
+        try:
+            found = reference_check.check(folder)
+        except OSError as refusal:
+            raise CommandError(
+                _("cannot read %(file)s: %(reason)s") % {"file": refusal.filename, "reason": refusal.strerror}, returncode=BAD_CALL
+            ) from refusal
+        self.stdout.write("\n".join(reference_check.lines(found)))
+        if found.wrong:
+            raise CommandError(_("numbers differ from R's"), returncode=BAD_DATA)
 
     def _sample(self, options: dict[str, Any]) -> survival_table.Sample:
         try:
