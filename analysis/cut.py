@@ -24,12 +24,11 @@ from accounts.models import LedgerRow, User
 from analysis import opening_check
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
-from analysis.opening_bundle import envelope_json
 from analysis.strategy import Rule
 from followup.outcomes import ImpossibleHistory, Outcomes, Reason
 from predictions import registry
 from predictions.models import Custodian, Seal
-from predictions.sealing_envelope import Envelope, enclose
+from predictions.sealing_envelope import Envelope, enclose, envelope_json
 from studies import access
 from studies.models import Study
 from studies.vocabulary import Phase

@@ -14,7 +14,7 @@ from typing import Any
 
 from accounts.canonical import canonical, digest
 from accounts.chain import Anchor, Row
-from predictions.sealing_envelope import PAIRS, Envelope
+from predictions.sealing_envelope import Envelope, envelope_json, read_envelope
 
 
 class BundleRefused(ValueError):
@@ -148,16 +148,6 @@ def _rows(public: bytes, restricted: bytes) -> tuple[Row, ...]:
         )
         for link, record in zip(links, records, strict=True)
     )
-
-
-def envelope_json(envelope: Envelope) -> dict[str, Any]:
-    """An envelope as JSON, in a bundle and beside a cut."""
-    return {"ciphertext": _b64(envelope.ciphertext), "wraps": {pair: _b64(envelope.wraps[pair]) for pair in PAIRS}}
-
-
-def read_envelope(value: dict[str, Any]) -> Envelope:
-    """The inverse of `envelope_json`. Raises KeyError, TypeError or ValueError for anything else."""
-    return Envelope(base64.b64decode(value["ciphertext"]), {pair: base64.b64decode(value["wraps"][pair]) for pair in PAIRS})
 
 
 def _b64(data: bytes) -> str:

@@ -21,9 +21,9 @@ from accounts.models import User
 from analysis import cut, opening_check
 from analysis.histories import rule_of
 from analysis.opening import build_bundle
-from analysis.opening_bundle import BundleRefused, read_envelope, unpack
+from analysis.opening_bundle import BundleRefused, unpack
 from predictions import registry
-from predictions.sealing_envelope import enclose
+from predictions.sealing_envelope import enclose, read_envelope
 from predictions.sealing_keys import PublicKey
 from studies import access
 from studies.access import Permission

@@ -22,6 +22,10 @@ def verify() -> Iterator[str]:
     for seal in Seal.objects.select_related("participant__study", "snapshot").order_by("pk").iterator(chunk_size=200):
         for fault in _faults(seal):
             yield f"seal {seal.ledger_index} of {seal.participant.study}: {fault}"
+    stored = set(Seal.objects.values_list("participant__study__code", "ledger_index"))
+    for study, index in LedgerRow.objects.filter(kind="seal").order_by("study", "index").values_list("study", "index"):
+        if (study, index) not in stored:
+            yield f"seal {index} of {study}: the ledger knows it, and it is gone"
 
 
 def _faults(seal: Seal) -> Iterator[str]:

@@ -5,11 +5,13 @@ layer of the pair's first letter lies outside, that of the second inside. So the
 and the two secrets never meet on one device. Source: SL-01, formats "Seal".
 """
 
+import base64
 import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -64,6 +66,20 @@ def disclose(envelope: Envelope, associated: Associated, pair: str, half: bytes,
         return AESGCM(content_key).decrypt(nonce, locked, canonical(associated))
     except (InvalidTag, ValueError):
         raise KeyRefused("the ciphertext or its associated data was changed, or the wrap holds a foreign key") from None
+
+
+def envelope_json(envelope: Envelope) -> dict[str, Any]:
+    """An envelope as JSON: in bundles and beside a cut."""
+    return {"ciphertext": _text(envelope.ciphertext), "wraps": {pair: _text(envelope.wraps[pair]) for pair in PAIRS}}
+
+
+def read_envelope(value: dict[str, Any]) -> Envelope:
+    """The inverse of `envelope_json`. Raises KeyError, TypeError or ValueError for anything else."""
+    return Envelope(base64.b64decode(value["ciphertext"]), {pair: base64.b64decode(value["wraps"][pair]) for pair in PAIRS})
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _wrap(key: bytes, pair: str, associated: Associated, custodians: Mapping[str, PublicKey]) -> bytes:

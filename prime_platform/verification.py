@@ -4,8 +4,9 @@ A check yields a sentence per fault and nothing when it holds. Rooms know only t
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from accounts import anchors, ledger, rebuilding, trail_commitment
+from accounts import anchors, chain, heads, ledger, rebuilding, trail_commitment
 from followup import progress as followup_progress
 from imaging import archive
 from predictions import seal_check
@@ -23,6 +24,27 @@ def ledgers() -> Iterator[str]:
             yield from ledger.verify(study, anchors.read(study))
         except ValueError as damaged:
             yield f"anchors of {study}: {damaged}"
+
+
+def against(folder: Path, gap: int) -> list[str]:
+    """Every chain held against heads that came back from outside, which nobody here can have changed (docs/outside.md).
+
+    Raises ValueError for a file that is no head.
+    """
+    received, found = heads.read(folder), []
+    if not received:
+        return [f"{folder} holds no head"]
+    known = sorted({*ledger.studies(), *anchors.studies()})
+    for name in sorted({str(head.study) for head in received if head.study} - set(known)):
+        found.append(f"ledger of {name}: heads of it were received, and there is no such ledger")
+    for study in known:
+        rows = ledger.rows(study)
+        own = [head for head in received if head.study == study or (head.study is None and len(known) == 1)]
+        resolved, faults = heads.resolve(own, [row.link for row in rows])
+        faults += chain.verify(rows, resolved)
+        faults += heads.gaps(resolved, gap)
+        found += [f"ledger of {study}: {fault}" for fault in faults]
+    return found
 
 
 CHECKS: dict[str, Check] = {

@@ -82,6 +82,7 @@ def lay_out(var: Path, who: Identities) -> None:
         ("secrets", None, False, 0o700),
         ("logs", None, False, 0o700),
         ("anchors", "infer", False, 0o755),
+        ("outbox", "infer", False, 0o755),
         ("static", None, False, 0o755),
         ("keys", None, False, 0o711),
         ("keys/public", None, False, 0o755),
@@ -126,7 +127,7 @@ def set_aside(var: Path, who: Identities) -> None:
 
 def settle(var: Path, who: Identities) -> None:
     """Hand over what the operator's demonstration made: models and anchors belong to inference; anchors are for everybody to read."""
-    for name in ("infer", "anchors"):
+    for name in ("infer", "anchors", "outbox"):
         give(var / name, who, "infer")
     for path in (var / "anchors").rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts import anchors
 from accounts.models import Heartbeat
-from predictions import batch
+from predictions import batch, outside
 from predictions.registry import ArtefactMissing
 from predictions.replay import Software
 from studies.models import Study
@@ -62,6 +62,7 @@ class Command(BaseCommand):
             except ArtefactMissing:
                 complete = False
             anchors.write(study=study.code, at=study.now())
+            outside.write(study=study.code)
         return complete
 
 

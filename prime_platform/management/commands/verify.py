@@ -2,9 +2,10 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from prime_platform import verification
 
@@ -14,9 +15,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
+        parser.add_argument("--heads", type=Path, metavar="DIR", help="heads that came back from outside (docs/outside.md)")
+        parser.add_argument("--gap", type=int, default=3, help="name gaps of more days than this between heads (default: 3)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = verification.faults()
+        if options["heads"]:
+            found["heads"] = _held_against(options["heads"], options["gap"])
         count = sum(len(faults) for faults in found.values())
         if options["json"]:
             self.stdout.write(json.dumps({"faults": found, "count": count}, ensure_ascii=False))
@@ -32,3 +37,10 @@ class Command(BaseCommand):
             for fault in faults:
                 self.stdout.write(f"  {fault}")
         self.stdout.write("verify: everything holds" if not count else f"verify: {count} fault(s) found")
+
+
+def _held_against(folder: Path, gap: int) -> list[str]:
+    try:
+        return verification.against(folder, gap)
+    except (ValueError, OSError) as error:
+        raise CommandError(str(error), returncode=2) from None
