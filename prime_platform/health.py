@@ -74,11 +74,17 @@ def _counted(now: datetime) -> dict[str, Any]:
         "participants": Participant.objects.count(),
         "database": "ok" if not durability_faults(connection.connection) else "not durable",
         "heartbeats": {
-            name: {"age": round((now - beat.at).total_seconds()), "alive": now - beat.at <= ALIVE} for name, beat in beats.items()
+            name: {"age": round((now - beat.at).total_seconds()), "alive": now - beat.at <= ALIVE} | _halves(beat.detail)
+            for name, beat in beats.items()
         },
         "spool": sum(spools) if spools else None,
         "demo": demo_progress() if settings.PRIME_DEMO else None,
     }
+
+
+def _halves(detail: dict[str, Any]) -> dict[str, Any]:
+    """Which halves of an edge were up when it last said so."""
+    return {"halves": detail["halves"]} if "halves" in detail else {}
 
 
 def _asked(question: Callable[[], None], *failures: type[Exception]) -> str:

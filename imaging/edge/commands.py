@@ -3,9 +3,7 @@
 import argparse
 import json
 import logging
-import os
 import sys
-import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
@@ -23,6 +21,7 @@ from imaging.edge import (
     peer_tests,
     peers,
     pull_commands,
+    run,
     sheet,
     state,
     tls_commands,
@@ -32,6 +31,7 @@ from imaging.edge import home as homes
 from imaging.edge.dicom import conformance
 from imaging.edge.dicom.certificates import CertificateFault
 from imaging.edge.exchange import Exchange, PlatformUnreachable
+from imaging.edge.halves import EVERY
 from imaging.edge.home import HomeFault
 from imaging.edge.keys import KeyFault
 from imaging.edge.links import LinkFault
@@ -40,7 +40,6 @@ from imaging.edge.operating_list import WESTMOST
 from imaging.edge.page import entry
 from imaging.edge.peers import PeerFault
 from imaging.edge.row_token import row_key
-from imaging.edge.run import Edge, Ports
 from imaging.edge.sheet import SheetFault
 from imaging.edge.spool import Spool, SpoolBroken, SpoolFull
 from imaging.edge.status import beat, status
@@ -73,8 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     init = command("init", _init, "Make an edge: its directory, its keys, and gateway.json for the platform.")
     init.add_argument("--platform", type=Path, required=True, help="the platform's platform.json")
     init.add_argument("--approval", default="", help="number of the approval under which images leave the hospital")
-    run = command("run", _run, "Receive, de-identify, pack and forward until stopped.")
-    run.add_argument("--platform", type=Path, help="the same platform's newer platform.json (its address changed)")
+    both = command("run", _run, "Receive, de-identify, pack and forward until stopped.")
+    both.add_argument("--only", choices=EVERY, help="one half in this process; the other one runs elsewhere over the same directory")
+    both.add_argument("--platform", type=Path, help="the same platform's newer platform.json (its address changed)")
     peer = command("peer", _peer, "Who may send: add AET [--ip IP ...], remove AET, list; echo AET asks one, test tries our own listener.")
     peer.add_argument("action", choices=["add", "remove", "list", "echo", "test"])
     peer.add_argument("aet", nargs="?", default="", help="the sender's AE title")
@@ -136,18 +136,10 @@ def _run(options: argparse.Namespace) -> int:
     home = opened(options)
     if platform is not None:
         homes.move_platform(home, platform)
+    if options.only:
+        run.only(home, options.only)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("pydicom").disabled = True  # its messages quote values, and so do its warnings
-    warnings.simplefilter("ignore")
-    ports = Ports(
-        address=os.environ.get("PRIME_BIND", "127.0.0.1"),
-        dicom=int(os.environ.get("PRIME_DICOM_PORT", "11112")),
-        ae_title=os.environ.get("PRIME_DICOM_AET", "PRIME"),
-        http=int(os.environ.get("PRIME_EDGE_PORT", "8042")),
-        dicom_tls=int(os.environ["PRIME_DICOM_TLS_PORT"]) if os.environ.get("PRIME_DICOM_TLS_PORT") else None,
-    )
-    Edge(home, ports).run()
-    return DONE
+    return run.run(home)
 
 
 def _peer(options: argparse.Namespace) -> int:

@@ -2,13 +2,14 @@
 
 `spool/` received, durable · `quarantine/` held for a person · `outbox/` packages · `keys/` 0600 · `edge.sqlite` state ·
 `edge.json` settings · `peers.json` who may send · `platform.json` where packages go · `associations.jsonl` who called ·
-`tls/` certificates.
+`tls/` certificates · `running.json` where it listens · `*.lock` held by who runs.
 """
 
 import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from imaging.edge.spool import write_durably
 SOFTWARE = "prime-edge 0.1.0"
 RESERVE_BYTES = 2 * 2**30
 QUIET_SECONDS = 3
+LOOKED_AT_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 _CENTER = re.compile(r"[0-9]{2}")
 
 
@@ -74,16 +76,56 @@ class Home:
         return read_platform((self.directory / "platform.json").read_bytes())
 
     @contextmanager
-    def only_one(self) -> Iterator[None]:
-        """Hold the directory for one running edge; HomeFault when another one runs."""
-        descriptor = os.open(self.directory / "edge.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def only_one(self, part: str) -> Iterator[None]:
+        """Hold a part of the directory for one process; HomeFault when another one holds it."""
+        descriptor = os.open(self._lock(part), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for patience in (*LOOKED_AT_SECONDS, None):  # somebody may just be looking
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if patience is None:
+                        raise HomeFault("Another edge is running in this directory.") from None
+                    time.sleep(patience)
             yield
-        except BlockingIOError:
-            raise HomeFault("Another edge is running in this directory.") from None
         finally:
             os.close(descriptor)
+
+    def is_held(self, part: str) -> bool:
+        """Whether a process holds this part of the directory now."""
+        try:
+            descriptor = os.open(self._lock(part), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, part: str) -> Path:
+        return self.directory / f"{part}.lock"
+
+    def announce(self, **facts: Any) -> None:
+        """Add to `running.json` where a half is found: ports, AE title, process id."""
+        descriptor = os.open(self._lock("running"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _write(self.directory / "running.json", json.dumps(self.running | facts).encode())
+        finally:
+            os.close(descriptor)
+
+    @property
+    def running(self) -> dict[str, Any]:
+        """What the halves announced when they began; empty when none ever did."""
+        try:
+            said: dict[str, Any] = json.loads((self.directory / "running.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return said
 
 
 def read_platform(data: bytes) -> Platform:

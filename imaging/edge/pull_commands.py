@@ -1,7 +1,6 @@
 """`edge pull`: fetch a list of patients from the PACS, at night, gently, with a result for every row."""
 
 import argparse
-import json
 import os
 import re
 from contextlib import closing
@@ -38,7 +37,7 @@ def _pull(options: argparse.Namespace) -> int:
             if data:
                 pull.enter(connection, sheet.read_file(data), by=user(), at=clock.now())
             if options.pacs:
-                asked = _asked(options, nodes.read(home.nodes).get(options.pacs), home.directory / "running.json")
+                asked = _asked(options, nodes.read(home.nodes).get(options.pacs), str(home.running.get("ae_title", "")))
                 for row in pull.run(connection, asked, now=clock.now):
                     if not options.json:
                         print("\t".join(str(row[name]) for name in COLUMNS), flush=True)
@@ -51,7 +50,7 @@ def _pull(options: argparse.Namespace) -> int:
     return NO if counts["failed"] or counts["nothing"] else DONE
 
 
-def _asked(options: argparse.Namespace, node: nodes.Node | None, running: Path) -> Asked:
+def _asked(options: argparse.Namespace, node: nodes.Node | None, running: str) -> Asked:
     if node is None:
         raise HomeFault(f"Write down where {options.pacs} listens: edge peer add {options.pacs} --ip ADDRESS --calls HOST:PORT.")
     if options.per_minute < 0:
@@ -63,5 +62,5 @@ def _asked(options: argparse.Namespace, node: nodes.Node | None, running: Path) 
             raise HomeFault("A window looks like 22:00-06:00.")
         first, last = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
         window = (first, last)
-    ours = json.loads(running.read_bytes())["ae_title"] if running.exists() else os.environ.get("PRIME_DICOM_AET", "PRIME")
+    ours = running or os.environ.get("PRIME_DICOM_AET", "PRIME")
     return Asked(node, options.pacs, ours, tuple(options.modality), options.per_minute, window)

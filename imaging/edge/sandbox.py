@@ -3,7 +3,6 @@
 A parser that runs wild or is killed costs one call: the next one starts a new process. It dies with its parent.
 """
 
-import ctypes
 import logging
 import multiprocessing
 import os
@@ -14,10 +13,11 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from imaging.edge.parent import die_with
+
 Result = TypeVar("Result")
 MEMORY_BYTES, OPEN_FILES, SECONDS = 6 * 2**30, 64, 300
 NICE = 10  # reading can wait for receiving, whose sender waits for an answer
-_PR_SET_PDEATHSIG = 1
 
 
 class SandboxFault(Exception):
@@ -78,9 +78,7 @@ class Sandbox:
 
 
 def _serve(connection: "Connection[Any, Any]", parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return
+    die_with(parent)
     for number in (signal.SIGINT, signal.SIGTERM):  # a stop of the whole group is for the parent to answer
         signal.signal(number, signal.SIG_IGN)
     logging.disable(logging.CRITICAL)  # a parser's warnings quote what it read

@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 PART = ".part"
@@ -87,22 +87,21 @@ class Spool:
 
     def require(self, size: int) -> None:
         """SpoolFull when `size` bytes more would go into the reserve."""
-        with self.judging():
-            if free_bytes(self.directory) - size < self.reserve:
-                raise SpoolFull
-
-    @contextlib.contextmanager
-    def judging(self) -> Iterator[None]:
-        """What a fault of the disk means: no room now, or (from then on, until a restart) broken."""
         if not self.healthy:
             raise SpoolBroken
         try:
-            yield
+            free = free_bytes(self.directory)
         except OSError as error:
-            if error.errno in FULL:
-                raise SpoolFull from None
-            self.healthy = False  # after a failed fsync the kernel may have dropped the pages: asking again proves nothing
-            raise SpoolBroken from None
+            raise self.judged(error) from None
+        if free - size < self.reserve:
+            raise SpoolFull
+
+    def judged(self, error: OSError) -> SpoolFull | SpoolBroken:
+        """What a fault of the disk means: no room now, or (from then on, until a restart) broken."""
+        if error.errno in FULL:
+            return SpoolFull()
+        self.healthy = False  # after a failed fsync the kernel may have dropped the pages: asking again proves nothing
+        return SpoolBroken()
 
     def sweep(self) -> int:
         """Remove what a crash left half written (never answered with success) and return how many."""
@@ -118,8 +117,10 @@ class Incoming:
     def __init__(self, spool: Spool, name: str) -> None:
         self._spool, self._unlooked = spool, 0
         spool.require(0)
-        with spool.judging():
+        try:
             self._file = DurableFile(spool.directory / name)
+        except OSError as error:
+            raise spool.judged(error) from None
 
     def write(self, piece: Piece) -> None:
         """Append a piece; now and then see that the reserve is still free."""
@@ -127,14 +128,18 @@ class Incoming:
         if self._unlooked >= LOOK_AGAIN_BYTES:
             self._unlooked = 0
             self._spool.require(len(piece))
-        with self._spool.judging():
+        try:
             self._file.write(piece)
+        except OSError as error:
+            raise self._spool.judged(error) from None
 
     def keep(self) -> Path:
         """Make it durable, unless it went into the reserve; only after this may anybody be told that it is safe."""
         self._spool.require(0)
-        with self._spool.judging():
+        try:
             return self._file.keep()
+        except OSError as error:
+            raise self._spool.judged(error) from None
 
     def drop(self) -> None:
         """Remove it; a disk that cannot even do that has it swept at the next start."""

@@ -6,18 +6,20 @@ from typing import Any
 
 from imaging.edge import envelope, match, operations, quarantine
 from imaging.edge.exchange import Answer, Exchange
+from imaging.edge.halves import DISK, EVERY
 from imaging.edge.home import SOFTWARE, Home
 from imaging.edge.spool import free_bytes
 
 
 def status(home: Home, connection: sqlite3.Connection, *, at: datetime) -> dict[str, Any]:
-    """Counts of the edge as they are now; `last_received` is UTC or None, sizes are bytes."""
+    """Counts of the edge as they are now; `last_received` is UTC or None, sizes are bytes, `halves` are 1 (up) or 0."""
     settings = home.settings
     return {
         "gateway": settings["gateway"],
         "center": settings["center"],
         "version": SOFTWARE,
         "at": envelope.instant(at),
+        "halves": {part: int(home.is_held(part)) for part in (*EVERY, DISK)},
         "spool": sum(1 for _ in home.spool.glob("*.dcm")),
         "unlinked": match.unlinked(connection),
         "objects": _counts(connection, "SELECT state, count(*) FROM object GROUP BY state"),

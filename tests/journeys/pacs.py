@@ -31,7 +31,7 @@ def push(running: Path, first: int, count: int, acknowledged: Path) -> None:
     todo = images(first, count)
     with acknowledged.open("a") as said:
         while todo:
-            with contextlib.suppress(OSError, ValueError, RuntimeError):
+            with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError):
                 association = associate(running, todo[0])
                 while todo and association.is_established and association.send_c_store(todo[0]).get("Status") == 0:
                     said.write(todo.pop(0).SOPInstanceUID + "\n")

@@ -14,7 +14,7 @@ def anybody() -> Client:
     return Client()
 
 
-def beat(name: str, *, seconds_ago: int, **detail: int) -> None:
+def beat(name: str, *, seconds_ago: int, **detail: object) -> None:
     Heartbeat.objects.create(name=name, at=timezone.now() - timedelta(seconds=seconds_ago), detail=detail)
 
 
@@ -66,3 +66,9 @@ def test_readyz_says_that_http_is_plain_and_the_disk_how_full(anybody: Client) -
     said = anybody.get("/readyz").json()
     assert "plain_http" in said["posture"]
     assert set(said["disk"]) == {"free", "reserve", "ok"}
+
+
+@pytest.mark.django_db
+def test_readyz_says_which_half_of_an_edge_is_down(anybody: Client) -> None:
+    beat("edge:01", seconds_ago=5, spool=3, halves={"receiving": 0, "working": 1, "disk": 0})
+    assert anybody.get("/readyz").json()["heartbeats"]["edge:01"]["halves"] == {"receiving": 0, "working": 1, "disk": 0}

@@ -5,8 +5,6 @@ anything unforeseen; whatever the answer, the rest of the dataset is read and no
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from imaging.edge import part10
 from imaging.edge.dicom import commands
@@ -33,23 +31,29 @@ class Reception:
         elif commands.number(command, commands.DATASET_TYPE) == commands.NO_DATASET:
             self.status = UNFORESEEN
         else:
-            with self._judged():
-                head = part10.header(sop_class=sop_class, sop_instance=sop_instance, transfer_syntax=context.transfer_syntax, caller=caller)
+            head = part10.header(sop_class=sop_class, sop_instance=sop_instance, transfer_syntax=context.transfer_syntax, caller=caller)
+            try:
                 self.file = spool.begin(new_name())
                 self.file.write(head)
+            except Exception as error:
+                self._turn_away(error)
 
     def take(self, fragment: memoryview) -> None:
         """Write the next fragment; after a fault fragments go nowhere."""
         if self.file is not None:
-            with self._judged():
+            try:
                 self.file.write(fragment)
+            except Exception as error:
+                self._turn_away(error)
 
     def answer(self) -> int:
         """Make the instance durable and say so, or say why it is not here."""
         if self.file is not None:
-            with self._judged():
+            try:
                 self.file.keep()
                 self.file = None
+            except Exception as error:
+                self._turn_away(error)
         return self.status
 
     def drop(self) -> None:
@@ -58,20 +62,15 @@ class Reception:
             self.file.drop()
             self.file = None
 
-    @contextmanager
-    def _judged(self) -> Iterator[None]:
-        try:
-            yield
-        except SpoolFull:
+    def _turn_away(self, error: Exception) -> None:
+        """Decide the status of a fault and leave nothing behind."""
+        if isinstance(error, SpoolFull):
             log.warning("an instance was turned away: the disk is at its reserve")
-            self._turn_away(OUT_OF_ROOM)
-        except SpoolBroken:
+            self.status = OUT_OF_ROOM
+        elif isinstance(error, SpoolBroken):
             log.error("an instance was turned away: the disk failed; restart the edge after checking it")
-            self._turn_away(DISK_FAULT)
-        except Exception as error:
+            self.status = DISK_FAULT
+        else:
             log.error("an instance was turned away by a fault of ours: %s", type(error).__name__)
-            self._turn_away(UNFORESEEN)
-
-    def _turn_away(self, status: int) -> None:
-        self.status = status
+            self.status = UNFORESEEN
         self.drop()

@@ -4,7 +4,6 @@ It is plain HTML that works without scripts. Nothing is loaded from elsewhere, n
 reaches the log: a fault is logged by its class.
 """
 
-import json
 import logging
 import mimetypes
 import secrets
@@ -123,15 +122,6 @@ def center() -> str:
     return str(parts().home.settings["center"])
 
 
-def running() -> dict[str, Any]:
-    """Where the running edge listens (`dicom_port`, `ae_title`); empty when it does not run."""
-    try:
-        said: dict[str, Any] = json.loads((parts().home.directory / "running.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return said
-
-
 def by() -> str:
     """The initials of who is signed in."""
     return str(session["by"])
@@ -161,8 +151,8 @@ def told(text: str | words.Sentence, /, **values: object) -> None:
 
 @door.get("/healthz")
 def healthz() -> Answer:
-    healthy, _ = parts().report()
-    return jsonify(healthy=healthy), 200 if healthy else 503  # type: ignore[return-value] # Flask takes a response with a status
+    healthy, counts = parts().report()
+    return jsonify(healthy=healthy, **{name: bool(up) for name, up in counts["halves"].items()}), 200 if healthy else 503  # type: ignore[return-value] # Flask takes a response with a status
 
 
 @door.get("/status")

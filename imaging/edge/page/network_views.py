@@ -23,7 +23,7 @@ def calls() -> Answer:
     """Who called, newest first, with the reason of every refusal in words."""
     only = request.args.get("only", "")
     lines = [line for line in reversed(history.tail(app.parts().home.associations, LINES)) if only in ("", line.get("what"))]
-    ours = str(app.running().get("ae_title", ""))
+    ours = str(app.parts().home.running.get("ae_title", ""))
     rows = [(line, associations.explained(line, ours)) for line in lines if line.get("what") != "accepted" or only == "accepted"]
     return render_template("associations.html", rows=rows, only=only, stamp=stamp, most=LINES)
 
@@ -68,7 +68,7 @@ def removed() -> Answer:
 def echoed() -> Answer:
     """Ask a peer whether it is there (C-ECHO)."""
     title = request.form.get("ae_title", "")
-    node, ours = nodes.read(app.parts().home.nodes).get(title), str(app.running().get("ae_title", "PRIME"))
+    node, ours = nodes.read(app.parts().home.nodes).get(title), str(app.parts().home.running.get("ae_title", "PRIME"))
     if node is None:
         return _peers(Sentence(NO_PORT, {"peer": title})), int(HTTPStatus.BAD_REQUEST)
     answer = nodes.echo(node, calling=ours, called=title)
@@ -82,7 +82,7 @@ def echoed() -> Answer:
 @pages.post("/peers/test")
 def tested() -> Answer:
     """Send our own listener an echo and a report, as a PACS would."""
-    where = app.running()
+    where = app.parts().home.running
     if "dicom_port" not in where:
         return _peers(Sentence("The listener does not run.")), int(HTTPStatus.CONFLICT)
     address = os.environ.get("PRIME_BIND", "127.0.0.1")
@@ -107,7 +107,7 @@ def _write(what: str, subject: str, why: str) -> None:
 
 
 def _peers(error: Sentence | None = None, given: dict[str, Any] | None = None) -> str:
-    home, where = app.parts().home, app.running()
+    home, where = app.parts().home, app.parts().home.running
     known, places = peers.read(home.peers), nodes.read(home.nodes)
     suggestion = {name: request.args.get(name, "")[:64] for name in ("ae_title", "addresses")}
     return render_template(

@@ -22,7 +22,7 @@ MOST_LINKS = 100
 @pages.get("/")
 def overview() -> Answer:
     """What needs me, and is the rest on its way? Counts only."""
-    healthy, counts = app.parts().report()
+    _, counts = app.parts().report()
     connection = app.database()
     packages = connection.execute(
         "SELECT seq, state, reason, made_at, ended_at FROM package ORDER BY seq DESC LIMIT ?", (RECEIPTS,)
@@ -30,7 +30,6 @@ def overview() -> Answer:
     linked = connection.execute("SELECT count(*) FROM link WHERE unlinked_at IS NULL").fetchone()[0]
     return render_template(
         "overview.html",
-        healthy=healthy,
         counts=counts,
         operations=operations.counts(connection),
         packages=packages,

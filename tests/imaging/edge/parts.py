@@ -207,20 +207,26 @@ class EdgeProcess:
         command = [*self.under, sys.executable, "-m", "imaging.edge", "run", "--dir", str(self.home.directory)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=log, stdout=log, start_new_session=True)
-        if not self.listening() and wait:
+        if wait and not self.listening():
             raise AssertionError(self.log.read_text()[-2000:])
 
     def listening(self) -> bool:
         """Wait until the edge listens or has ended; whether it listens."""
-        announced = self.home.directory / "running.json"
-        until(lambda: announced.exists() or self.process.poll() is not None, "the edge listens or ends")
-        if announced.exists():
-            self.where = json.loads(announced.read_bytes())
-        return announced.exists()
+        until(lambda: self.both() or self.process.poll() is not None, "the edge listens or ends")
+        self.where = self.home.running
+        return self.both()
+
+    def both(self) -> bool:
+        """Whether both halves have announced themselves."""
+        return {"receiving", "working"} <= self.home.running.keys()
 
     @property
     def port(self) -> int:
         return int(self.where["dicom_port"])
+
+    def half(self, name: str) -> int:
+        """The process of a half."""
+        return int(self.home.running[name])
 
     def get(self, path: str) -> bytes:
         """The body of a page of the edge's own."""
@@ -233,6 +239,13 @@ class EdgeProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def kill_half(self, name: str) -> None:
+        """kill -9 of one half; wait until it is back."""
+        killed = self.half(name)
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: self.half(name) != killed, f"{name} is back")
+        self.where = self.home.running
 
     def stop(self) -> int:
         if self.process.poll() is None:

@@ -30,7 +30,7 @@ def send_all(running: Path, count: int, acknowledged: Path) -> None:
     todo = images(count)
     with acknowledged.open("w") as said:
         while todo:
-            with contextlib.suppress(OSError, ValueError, RuntimeError):
+            with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError):
                 association = associate(running, todo[0])
                 while todo and association.is_established and association.send_c_store(todo[0]).get("Status") == 0:
                     said.write(todo.pop(0).SOPInstanceUID + "\n")

@@ -25,7 +25,7 @@ edge="$2/opt/edge"
 "$edge" link {NUMBER} {LOCAL_ID}
 PRIME_DICOM_PORT=11119 PRIME_EDGE_PORT=18049 "$edge" run > "$2/log" 2>&1 &
 pid=$!
-for _ in $(seq 200); do [ -e "$2/opt/var/edge/01/running.json" ] && break; sleep 0.1; done
+for _ in $(seq 200); do grep -q dicom_port "$2/opt/var/edge/01/running.json" && break; sleep 0.1; done
 storescu -aet STORESCU -aec PRIME +sd 127.0.0.1 11119 "$2/sent"
 for _ in $(seq 300); do "$edge" status --json | grep -q '"sealed": 1' && break; sleep 0.2; done
 "$edge" export-packages "$2/disk"

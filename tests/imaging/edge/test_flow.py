@@ -188,7 +188,7 @@ def test_heartbeat_and_status_hold_counts_and_no_person(edge_home: Home, platfor
     send(edge.port, [ct(1, patient="NOBODY-KNOWS")])
     until(lambda: platform.heartbeats, "a heartbeat")
     until(lambda: json.loads(edge.get("/status"))["unlinked"] == 1, "counted")
-    assert json.loads(edge.get("/healthz")) == {"healthy": True}
+    assert json.loads(edge.get("/healthz")) == {"healthy": True, "receiving": True, "working": True, "disk": True}
     said = edge.get("/status").decode() + json.dumps(platform.heartbeats) + edge.log.read_text()
     for person in ("NOBODY-KNOWS", "Zhang", LOCAL_ID, "1.2.3.4"):
         assert person not in said

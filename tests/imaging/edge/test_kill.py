@@ -21,6 +21,7 @@ from tests.imaging.edge.parts import EdgeProcess, Platform, pixel_hash, rows, un
 
 Start = Callable[..., EdgeProcess]
 SHORT, SOAK = 6, 200
+VICTIMS = ("both", "receiving", "working")
 INSTANCES, SOAK_INSTANCES = 50, int(os.environ.get("PRIME_SOAK_INSTANCES", "500"))
 
 
@@ -52,14 +53,18 @@ def check_exactly_once(home: Home, platform: Platform, count: int, acknowledged:
 def test_kill_at_random_moments_loses_and_doubles_nothing(  # noqa: PLR0917 - fixtures and parameters
     edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path, seed: int, count: int
 ) -> None:
-    chance = random.Random(seed)
+    """Seed by seed all of the edge is killed, or only one half, which comes back by itself and must find the other one's work in order."""
+    chance, victim = random.Random(seed), VICTIMS[seed % len(VICTIMS)]
     edge = start_edge(edge_home)
     pacs = sender.start(edge_home.directory / "running.json", count, tmp_path / "acknowledged")
     until((tmp_path / "acknowledged").exists, "the sender sends")
     for _ in range(2):
         time.sleep(chance.uniform(0.05, 1.0))
-        edge.kill()
-        edge.start()
+        if victim == "both":
+            edge.kill()
+            edge.start()
+        else:
+            edge.kill_half(victim)
     assert pacs.wait(timeout=60 + count) == 0
     check_exactly_once(edge_home, platform, count, tmp_path / "acknowledged")
 
@@ -78,15 +83,18 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(  # noqa: PLR0917 - fi
 def test_kill_at_a_system_call_loses_and_doubles_nothing(  # noqa: PLR0917 - fixtures and parameters
     edge_home: Home, platform: Platform, start_edge: Start, tmp_path: Path, call: str, when: int
 ) -> None:
-    """SIGKILL on entry of the n-th such call of some thread: between sync, rename, directory sync, commit, removal and answer."""
-    inject = ("strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={when}")
+    """SIGKILL of a half on entry of the n-th such call: between sync, rename, directory sync, commit, removal and answer."""
+    inject = ("strace", "-f", "-q", "-o", str(tmp_path / "trace"), "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={when}")
     edge = start_edge(edge_home, under=inject, wait=False)
-    edge.listening()
-    (edge_home.directory / "running.json").touch()
     pacs = sender.start(edge_home.directory / "running.json", 12, tmp_path / "acknowledged")
-    until(lambda: edge.process.poll() is not None, f"the edge is killed at {call} {when}")
+    until(lambda: killed_by(tmp_path / "trace"), f"a half is killed at {call} {when}")
     edge.kill()
     edge.under = ()
     edge.start()
     assert pacs.wait(timeout=60) == 0
     check_exactly_once(edge_home, platform, 12, tmp_path / "acknowledged")
+
+
+def killed_by(trace: Path) -> bool:
+    """Whether strace has killed a process by now."""
+    return trace.exists() and "+++ killed by SIGKILL +++" in trace.read_text(errors="replace")

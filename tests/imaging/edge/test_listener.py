@@ -186,9 +186,9 @@ def test_disk_faults_are_answered_with_their_status(edge_home: Home, start_edge:
 @contextmanager
 def traced(edge: EdgeProcess, *options: str, out: str = "/dev/null") -> Iterator[None]:
     """Follow a running edge with strace."""
-    command = ["strace", "-f", "-yy", "-qq", "-o", out, *options, "-p", str(edge.process.pid)]
+    command = ["strace", "-f", "-yy", "-qq", "-o", out, *options, "-p", str(edge.half("receiving"))]
     strace = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    threads = Path(f"/proc/{edge.process.pid}/task")
+    threads = Path(f"/proc/{edge.half('receiving')}/task")
     until(lambda: all("TracerPid:\t0" not in (one / "status").read_text() for one in threads.iterdir()), "strace is attached")
     yield
     strace.terminate()

@@ -34,7 +34,8 @@ def application(edge_home: Home, report: Any = None) -> FlaskClient:
     def counts() -> tuple[bool, dict[str, Any]]:
         connection = state.connect(edge_home.database)
         try:
-            return True, status(edge_home, connection, at=clock.now()) | {"faults": {}, "disk": True, "reached": None}
+            up = {"halves": {"receiving": 1, "working": 1, "disk": 1}}
+            return True, status(edge_home, connection, at=clock.now()) | up | {"faults": {}, "reached": None}
         finally:
             connection.close()
 
@@ -56,7 +57,7 @@ def signed_in(edge_home: Home) -> FlaskClient:
 
 def test_stranger_sees_counts_and_nothing_else(edge_home: Home) -> None:
     client = application(edge_home)
-    assert client.get("/healthz").json == {"healthy": True}
+    assert client.get("/healthz").json == {"healthy": True, "receiving": True, "working": True, "disk": True}
     assert client.get("/status").json["center"] == "01"  # type: ignore[index]
     for path in (*PAGES, "/list/state", "/quarantine?rejected=1"):
         assert client.get(path).headers["Location"] == "/sign-in"
