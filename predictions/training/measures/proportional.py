@@ -98,3 +98,8 @@ def _efron(time: Floats, event: Bools, x: Floats, beta: Floats) -> tuple[float, 
             gradient -= above / below
             information += (s2 - share * d2) / below - np.outer(above, above) / below**2
     return value, gradient, information
+
+
+def null_log_likelihood(time: Floats, event: Bools) -> float:
+    """The partial log likelihood of a model without a covariate."""
+    return _efron(time, event, np.zeros((len(time), 1)), np.zeros(1))[0]
