@@ -108,9 +108,10 @@ def record_texts(
             forms[book.form_of(code).code][code] = Value.from_json({**value.as_json(), "source": source}) if value else value
     if faults:
         raise ValidationError(faults)
-    return [
-        record(participant=participant, form=form, values=values, by=by, reason=reason, submit=submit) for form, values in forms.items()
-    ]
+    with checking.judged_at_the_end():
+        return [
+            record(participant=participant, form=form, values=values, by=by, reason=reason, submit=submit) for form, values in forms.items()
+        ]
 
 
 def check(book: Dictionary, form: str, values: Mapping[str, Value], occurrence: str = "") -> dict[str, Value]:

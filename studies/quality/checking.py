@@ -31,7 +31,7 @@ DAILY = timedelta(hours=24)
 CHECKED_PHASES = (Phase.ACCRUAL, Phase.FOLLOW_UP)
 Key = tuple[int, str]  # participant, rule
 _noted: ContextVar[set[int] | None] = ContextVar("noted", default=None)
-"""Whom to judge at the end of an import, in this thread; None while every save judges at once."""
+"""Whom to judge when the writes are done, in this thread; None while every save judges at once."""
 
 
 @dataclass
@@ -61,7 +61,10 @@ def on_saved(participant: Participant) -> None:
 
 @contextmanager
 def judged_at_the_end() -> Iterator[None]:
-    """Within, a save only notes whom to judge; everybody noted is judged once when it ends: for an import of many values."""
+    """Within, a save only notes whom to judge; everybody noted is judged once when the outermost ends: for writes of many values."""
+    if _noted.get() is not None:
+        yield
+        return
     noted: set[int] = set()
     token = _noted.set(noted)
     try:

@@ -176,6 +176,19 @@ def test_save_that_breaks_a_rule_asks_and_its_correction_closes(world):
     assert [said.move for said in query.messages.order_by("pk")] == ["raised", "answered", "closed"]
 
 
+def test_many_writes_are_judged_once_when_the_outermost_of_them_ends(world):
+    """A write within other writes waits for these; what was put right by then is not asked."""
+    participant = worlds.enrolled(world)
+    with checking.judged_at_the_end():
+        with checking.judged_at_the_end():
+            screening.amend(screening=participant.screening, age_at_surgery=77, reason="typo", by=world.coordinator)
+        assert not Query.objects.exists()
+        screening.amend(screening=participant.screening, age_at_surgery=78, reason="typo", by=world.coordinator)
+    assert Query.objects.get().seen == {"age_at_surgery": "78"}
+    screening.amend(screening=participant.screening, age_at_surgery=57, reason="typo", by=world.coordinator)
+    assert Query.objects.get().status == "closed"
+
+
 def test_accepted_facts_stay_quiet_until_they_change(world):
     """Closed by a person while the rule still fires: the same facts are not asked about again."""
     participant = worlds.enrolled(world)
