@@ -16,10 +16,13 @@ NAMES = {
     "approval-added": "approval entered",
     "approval-ended": "approval ended",
     "carried-out": "package put on a disk",
+    "repacked": "refused package packed again",
     "receipt-read": "receipt read from a disk",
     "links-read": "links read from a file",
 }
 """Every kind of act and its words, for the catalogue."""
+REPACKED = "EXISTS (SELECT 1 FROM act r WHERE r.what = 'repacked' AND r.subject = p.seq || ' ' || p.id)"
+"""SQL: whether the package `p`, refused by the platform, was packed again."""
 
 
 def write(connection: sqlite3.Connection, what: str, subject: str, *, by: str, at: datetime, reason: str = "", why: str = "") -> None:

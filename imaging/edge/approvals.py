@@ -71,8 +71,9 @@ def listed(connection: sqlite3.Connection) -> list[sqlite3.Row]:
 def register(connection: sqlite3.Connection, *, before: int | None, limit: int) -> list[sqlite3.Row]:
     """What left, newest first: package, participant, approval, images, bytes, way, and what the platform answered."""
     return connection.execute(
-        "SELECT p.*, coalesce(c.approval, '') AS approval, c.images, c.series, c.modalities, EXISTS (SELECT 1 FROM act a"
-        " WHERE a.what = 'carried-out' AND a.subject = p.seq || ' ' || p.id) AS carried FROM package p LEFT JOIN content c ON c.seq = p.seq"
+        "SELECT p.*, coalesce(c.approval, '') AS approval, c.images, c.series, c.modalities, EXISTS (SELECT 1 FROM act a"  # noqa: S608
+        " WHERE a.what = 'carried-out' AND a.subject = p.seq || ' ' || p.id) AS carried,"
+        f" {acts.REPACKED} AS repacked FROM package p LEFT JOIN content c ON c.seq = p.seq"
         " WHERE p.state <> 'making' AND (? IS NULL OR p.seq < ?) ORDER BY p.seq DESC LIMIT ?",
         (before, before, limit),
     ).fetchall()

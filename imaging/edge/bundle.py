@@ -17,7 +17,10 @@ from pathlib import Path
 from imaging.edge.home import SOFTWARE
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ("cryptography", "flask", "openpyxl", "pydicom", "pynetdicom", "waitress")
+NEEDED = (
+    "cryptography", "flask", "numpy", "openpyxl", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle",
+    "pynetdicom", "waitress",
+)  # fmt: skip
 SOURCES = ("imaging/__init__.py", "imaging/edge", "accounts/__init__.py", "accounts/canonical.py", "docs/edge.md", "LICENSE")
 STATIC = "prime_platform/static"
 INSTALL = """#!/bin/sh

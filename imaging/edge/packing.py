@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from pydicom import dcmread
 
-from imaging.edge import approvals, deidentify, envelope, intake, package, quarantine, state
+from imaging.edge import acts, approvals, deidentify, envelope, intake, package, quarantine, state
 from imaging.edge.home import SOFTWARE, Home
 from imaging.edge.manifest import Manifest
 from imaging.edge.match import Batch
@@ -80,7 +80,8 @@ class Packer:
         for row in self.connection.execute("SELECT seq, study_number FROM package WHERE state = 'making'").fetchall():
             names = [item["name"] for item in self.connection.execute("SELECT name FROM object WHERE package = ?", (row["seq"],))]
             self._seal(row["seq"], self._clean(names, row["study_number"]))
-        for row in self.connection.execute("SELECT seq FROM package WHERE state = 'archived'").fetchall():
+        over = f"SELECT p.seq FROM package p WHERE p.state = 'archived' OR (p.state = 'refused' AND {acts.REPACKED})"  # noqa: S608
+        for row in self.connection.execute(over).fetchall():
             path_of(self.home, row["seq"]).unlink(missing_ok=True)
 
     def pack(self, batch: Batch, *, at: datetime) -> int | None:

@@ -70,7 +70,8 @@ def listed(connection: sqlite3.Connection, *, rejected: bool, limit: int) -> lis
     """The held images by study, patient number and reason, newest first: those that wait for a decision, or the rejected ones."""
     return connection.execute(
         f"SELECT o.study_uid, coalesce(i.issuer, '') AS issuer, coalesce(i.local_id, '') AS local_id, o.reason, o.modality,"  # noqa: S608
-        " count(*) AS images, min(o.received_at) AS first, max(o.received_at) AS last, coalesce(f.person, '') AS person,"
+        " count(*) AS images, min(o.name) AS name,"
+        " min(o.received_at) AS first, max(o.received_at) AS last, coalesce(f.person, '') AS person,"
         " coalesce(f.study_date, '') AS study_date, coalesce(f.description, '') AS description, max(a.by) AS by, max(a.at) AS at,"
         f" max(a.why) AS why FROM object o {_JOINED} LEFT JOIN face f ON f.study_uid = o.study_uid AND f.issuer = i.issuer"
         f" AND f.local_id = i.local_id LEFT JOIN act a ON a.id = ({_LAST}) AND a.what = 'rejected'"
@@ -78,6 +79,29 @@ def listed(connection: sqlite3.Connection, *, rejected: bool, limit: int) -> lis
         " AND p.what = 'purged') GROUP BY 1, 2, 3, 4, 5 ORDER BY last DESC LIMIT ?",
         (rejected, limit),
     ).fetchall()
+
+
+def names(connection: sqlite3.Connection, group: Group) -> list[str]:
+    """The files of a group that are still here, in the order in which they came."""
+    return [
+        row["name"]
+        for row in connection.execute(
+            f"SELECT o.name FROM object o {_JOINED} WHERE o.state = 'quarantined' AND o.reason = ? AND o.study_uid = ?"  # noqa: S608
+            " AND coalesce(i.issuer, '') = ? AND coalesce(i.local_id, '') = ?"
+            " AND NOT EXISTS (SELECT 1 FROM act p WHERE p.subject = o.name AND p.what = 'purged') ORDER BY o.received_at, o.name",
+            (group.reason, group.study_uid, group.issuer, group.local_id),
+        )
+    ]
+
+
+def group_of(connection: sqlite3.Connection, name: str) -> Group | None:
+    """The group that a held file belongs to; None where nothing of that name is held."""
+    row = connection.execute(
+        "SELECT o.study_uid, coalesce(i.issuer, '') AS issuer, coalesce(i.local_id, '') AS local_id, o.reason"  # noqa: S608
+        f" FROM object o {_JOINED} WHERE o.state = 'quarantined' AND o.name = ?",
+        (name,),
+    ).fetchone()
+    return None if row is None else Group(row["study_uid"], row["issuer"], row["local_id"], row["reason"])
 
 
 def open_reasons(connection: sqlite3.Connection) -> dict[str, int]:
@@ -92,27 +116,27 @@ def release(home: Home, connection: sqlite3.Connection, group: Group, *, why: st
     if group.reason not in AGAIN:
         raise NotPossible(sentence(group.reason))
     with state.change(connection):
-        names = _chosen(connection, group, why)
+        chosen = _chosen(connection, group, why)
         try:
             query = "UPDATE object SET state = 'waiting', reason = NULL WHERE name IN (SELECT value FROM json_each(?))"
-            connection.execute(query, (json.dumps(names),))
+            connection.execute(query, (json.dumps(chosen),))
         except sqlite3.IntegrityError:
             raise NotPossible("One of these images came again meanwhile and is on its way; reject these.") from None
-        for name in names:
+        for name in chosen:
             acts.write(connection, "released", name, reason=group.reason, why=why, by=by, at=at)
             if (held := home.quarantine / name).exists():
                 held.rename(home.spool / name)
         sync_directory(home.spool)
-    return len(names)
+    return len(chosen)
 
 
 def reject(connection: sqlite3.Connection, group: Group, *, why: str, by: str, at: datetime) -> int:
     """Say that held images are not wanted; they are kept until the center's policy removes them. Raises NotPossible."""
     with state.change(connection):
-        names = [name for name in _chosen(connection, group, why) if _last(connection, name) != "rejected"]
-        for name in names:
+        chosen = [name for name in _chosen(connection, group, why) if _last(connection, name) != "rejected"]
+        for name in chosen:
             acts.write(connection, "rejected", name, reason=group.reason, why=why, by=by, at=at)
-    return len(names)
+    return len(chosen)
 
 
 def accepted(connection: sqlite3.Connection, name: str) -> frozenset[str]:
@@ -149,18 +173,10 @@ _LAST_WHAT = "SELECT what FROM act WHERE subject = o.name ORDER BY id DESC LIMIT
 def _chosen(connection: sqlite3.Connection, group: Group, why: str) -> Sequence[str]:
     if not why.strip():
         raise NotPossible("Say why: the sentence stays with the decision.")
-    names = [
-        row["name"]
-        for row in connection.execute(
-            f"SELECT o.name FROM object o {_JOINED} WHERE o.state = 'quarantined' AND o.reason = ? AND o.study_uid = ?"  # noqa: S608
-            " AND coalesce(i.issuer, '') = ? AND coalesce(i.local_id, '') = ?"
-            " AND NOT EXISTS (SELECT 1 FROM act p WHERE p.subject = o.name AND p.what = 'purged')",
-            (group.reason, group.study_uid, group.issuer, group.local_id),
-        )
-    ]
-    if not names:
+    found = names(connection, group)
+    if not found:
         raise NotPossible("These images were decided about meanwhile; look at the present list.")
-    return names
+    return found
 
 
 def _last(connection: sqlite3.Connection, name: str) -> str | None:

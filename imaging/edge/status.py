@@ -4,11 +4,15 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
-from imaging.edge import envelope, match, operations, quarantine
+from imaging.edge import acts, envelope, match, operations, quarantine
 from imaging.edge.exchange import Answer, Exchange
 from imaging.edge.halves import DISK, EVERY
 from imaging.edge.home import SOFTWARE, Home
 from imaging.edge.spool import free_bytes
+
+_OPEN = f"(p.state <> 'refused' OR NOT {acts.REPACKED})"  # what was packed again asks for nothing more
+_OUTBOX = f"SELECT p.state, count(*) FROM package p WHERE p.state <> 'archived' AND {_OPEN} GROUP BY p.state"  # noqa: S608
+_REFUSED = f"SELECT p.reason, count(*) FROM package p WHERE p.state = 'refused' AND {_OPEN} GROUP BY p.reason"  # noqa: S608
 
 
 def status(home: Home, connection: sqlite3.Connection, *, at: datetime) -> dict[str, Any]:
@@ -26,8 +30,8 @@ def status(home: Home, connection: sqlite3.Connection, *, at: datetime) -> dict[
         "quarantine": quarantine.open_reasons(connection),
         "discarded": _counts(connection, "SELECT rule, count(*) FROM discard GROUP BY rule"),
         "resent": _one(connection, "SELECT count(*) FROM resend"),
-        "outbox": _counts(connection, "SELECT state, count(*) FROM package WHERE state <> 'archived' GROUP BY state"),
-        "refused": _counts(connection, "SELECT reason, count(*) FROM package WHERE state = 'refused' GROUP BY reason"),
+        "outbox": _counts(connection, _OUTBOX),
+        "refused": _counts(connection, _REFUSED),
         "archived": _one(connection, "SELECT count(*) FROM package WHERE state = 'archived'"),
         "operations": operations.counts(connection),
         "free_bytes": free_bytes(home.spool),

@@ -34,7 +34,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from imaging.edge import state, words
+from imaging.edge import preview, state, words
 from imaging.edge.home import Home
 from imaging.edge.page import entry
 from imaging.edge.sheet import MOST_BYTES
@@ -62,11 +62,12 @@ door = Blueprint("door", __name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """What the pages need: the edge's directory, its report, its door."""
+    """What the pages need: the edge's directory, its report, its door, and who draws pictures."""
 
     home: Home
     report: Report
     door: entry.Door
+    drawer: preview.Drawer
 
 
 def create(home: Home, report: Report) -> Flask:
@@ -92,7 +93,7 @@ def create(home: Home, report: Report) -> Flask:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=SIGNED_IN_HOURS),
         PROPAGATE_EXCEPTIONS=False,
     )
-    app.extensions["prime"] = Parts(home, report, entry.Door(entry.passcode_of(home)))
+    app.extensions["prime"] = Parts(home, report, entry.Door(entry.passcode_of(home)), preview.Drawer())
     app.before_request(_guard)
     app.after_request(_headers)
     app.teardown_request(_close)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
-from imaging.edge import approvals, carriage, clock
+from imaging.edge import approvals, carriage, clock, repacking
 from imaging.edge.approvals import ApprovalFault
 from imaging.edge.carriage import CarriageFault
 from imaging.edge.page import app
@@ -51,6 +51,17 @@ def take_back() -> Answer:
     text = "Receipts read: archived {archived}, stored {stored}, refused {refused}, not believed {doubtful}."
     app.told(text, doubtful=counted.pop("not believed"), **counted)
     return redirect(url_for("out.packages", directory=directory))
+
+
+@pages.post("/packages/<int:seq>/again")
+def packed_again(seq: int) -> Answer:
+    """Let the images of a package that the platform refused leave in a new one."""
+    try:
+        count = repacking.again(app.parts().home, app.database(), seq, why=request.form.get("why", ""), by=app.by(), at=clock.now())
+    except repacking.NotPossible as refusal:
+        return _packages(refusal.sentence), int(HTTPStatus.CONFLICT)
+    app.told("The {count} images of package {seq} leave in a new one.", count=count, seq=seq)
+    return redirect(url_for("out.packages"))
 
 
 @pages.get("/packages/register.csv")

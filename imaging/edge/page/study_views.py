@@ -2,18 +2,20 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 
 from imaging.edge import clock, links, quarantine, study_number
 from imaging.edge.links import LinkFault
 from imaging.edge.page import app
 from imaging.edge.page.app import Answer
 from imaging.edge.page.views import day, moment, received
+from imaging.edge.preview import NotDrawable
 from imaging.edge.quarantine import Group, NotPossible
 from imaging.edge.words import Sentence
 
 pages = Blueprint("studies", __name__)
 MOST_STUDIES = 100
+MOST_PICTURES, MOST_FRAMES = 24, 9
 
 
 @pages.get("/waiting")
@@ -57,6 +59,46 @@ def decided() -> Answer:
         "Released: {count}. They go their normal way." if release else "Rejected: {count}. They stay here until the policy.", count=count
     )
     return redirect(url_for("studies.held"))
+
+
+@pages.get("/quarantine/look/<name>")
+def looked_at(name: str) -> Answer:
+    """The pictures of one group of held images, named by one of them: the address says nothing of a person."""
+    home, connection, start = app.parts().home, app.database(), max(request.args.get("from", default=0, type=int), 0)
+    group = quarantine.group_of(connection, name)
+    if group is None:
+        abort(HTTPStatus.NOT_FOUND)
+    names = quarantine.names(connection, group)
+    shown = names[start : start + MOST_PICTURES]
+    counts = app.parts().drawer.frames([home.quarantine / one for one in shown])
+    return render_template(
+        "look.html",
+        name=name,
+        group=group,
+        total=len(names),
+        start=start,
+        further=start + MOST_PICTURES if len(names) > start + MOST_PICTURES else None,
+        pictures=[(one, start + place + 1, count, _frames(count)) for place, (one, count) in enumerate(zip(shown, counts, strict=True))],
+        sentence=quarantine.sentence,
+    )
+
+
+@pages.get("/quarantine/picture/<name>/<int:frame>.png")
+def picture(name: str, frame: int) -> Answer:
+    """One frame of a held image; 404 where nothing of that name is held, or it cannot be drawn."""
+    if quarantine.group_of(app.database(), name) is None:
+        abort(HTTPStatus.NOT_FOUND)
+    try:
+        return Response(app.parts().drawer.picture(app.parts().home.quarantine / name, frame), mimetype="image/png")
+    except NotDrawable:
+        abort(HTTPStatus.NOT_FOUND)
+
+
+def _frames(count: int) -> list[int]:
+    """Which frames of an image are shown: all of a few, else evenly spread ones with the first and the last."""
+    if count <= MOST_FRAMES:
+        return list(range(count))
+    return sorted({round(place * (count - 1) / (MOST_FRAMES - 1)) for place in range(MOST_FRAMES)})
 
 
 def _waiting(error: Sentence | None = None, given: dict[str, str] | None = None) -> str:

@@ -19,6 +19,7 @@ class Page:
     text: str
     headers: dict[str, str]
     url: str
+    body: bytes
 
     def said(self) -> str:
         """The words of the page, without markup."""
@@ -76,7 +77,8 @@ class Browser:
         except urllib.error.HTTPError as error:
             response = error
         with response:
-            text = response.read().decode()
+            body = response.read()
+            text = body.decode(errors="replace")
             if token := re.search(r'name="csrf" value="(\w*)"', text):
                 self._csrf = token[1]
-            return Page(response.status, text, dict(response.headers), response.url)
+            return Page(response.status, text, dict(response.headers), response.url, body)
