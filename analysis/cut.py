@@ -19,13 +19,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit, ledger, moment
-from accounts.canonical import canonical
+from accounts.canonical import canonical, number
 from accounts.models import LedgerRow, User
-from analysis import opening_check
+from analysis import cut_numbers, opening_check, r_script
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
 from analysis.strategy import Rule
-from followup.outcomes import ImpossibleHistory, Outcomes, Reason
+from followup.outcomes import DAYS_PER_MONTH, ImpossibleHistory, Outcomes, Reason
 from predictions import registry
 from predictions.models import Custodian, Seal
 from predictions.sealing_envelope import Envelope, enclose, envelope_json
@@ -89,7 +89,7 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
     kept = [row for row in rows if row["strategy"]] if kind == "training" else rows
     table = _table(kept)
     digest = sha256(table).hexdigest()
-    files = {CSV: table} if kind != "opening" else {ENCRYPTED: _encrypted(study, table, custodians)}
+    files = _readable(study, table) if kind != "opening" else {ENCRYPTED: _encrypted(study, table, custodians)}
     manifest = {
         "v": 1,
         "study": study.code,
@@ -107,6 +107,20 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
         "commit": commit,
     }
     return Frozen(table, manifest, files | {MANIFEST: canonical(manifest) + b"\n"})
+
+
+def _readable(study: Study, table: bytes) -> dict[str, bytes]:
+    """The table with its dictionary, its pooled numbers and the R program that finds the same ones."""
+    months, protocol = (12, 24, 36), study.protocol
+    days = sorted({*(round(month * DAYS_PER_MONTH) for month in months), protocol.horizon_read_day})
+    found = {name: number(value) for name, value in cut_numbers.numbers(table, days).items()}
+    columns = next(csv.reader(io.StringIO(table.decode())))
+    return {
+        CSV: table,
+        "dictionary.csv": cut_numbers.dictionary(columns),
+        "numbers.json": canonical(found) + b"\n",
+        "analysis.R": r_script.for_cut(days),
+    }
 
 
 def sealed(study: Study) -> tuple[dict[int, Envelope], dict[str, bytes]]:

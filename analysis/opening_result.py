@@ -15,14 +15,15 @@ import numpy as np
 
 from accounts import canonical
 from accounts.canonical import number
-from analysis import survival_times
+from analysis import r_script, survival_times
 from analysis.consistency import State, Tag
 from analysis.e_value import e_value
+from analysis.landmark import landmark
 from analysis.opening import Opening
 from analysis.propensity import overlap
 from analysis.result_json import comparison_json, curve_rows
 from analysis.survival_times import Floats
-from analysis.weighting import Comparison, compare_naive_and_adjusted, design
+from analysis.weighting import DRAWS, Comparison, compare_naive_and_adjusted, design
 from studies import protocol
 
 REPLICATES = 400
@@ -39,12 +40,12 @@ Cells = Mapping[str, str]
 
 
 def files(opening: Opening, found: Mapping[str, Tag]) -> dict[str, bytes]:
-    """`analysis.json`, `analysis_cut.csv` (one row per enrolled patient, for R), `curves.csv` and `balance.csv`."""
+    """`analysis.json`, `analysis_cut.csv` (a row per enrolled patient), `curves.csv`, `balance.csv`, `replicates.csv`, `analysis.R`."""
     rows = list(csv.DictReader(io.StringIO(opening.cut.decode())))
     names = confounders_of(rows)
     compared = [row for row in rows if _consistent(found.get(row["patient"])) is not None]
     comparison, refused = compare(opening, compared, found, names)
-    weights = _weights(compared, found, names) if comparison else {}
+    weights = _weights(compared, found, names, comparison.landmark) if comparison else {}
     said = {
         "v": 1,
         "study": opening.bundle.request["study"],
@@ -62,6 +63,10 @@ def files(opening: Opening, found: Mapping[str, Tag]) -> dict[str, bytes]:
     if comparison:
         written["curves.csv"] = _csv(curve_rows(comparison))
         written["balance.csv"] = _csv({"covariate": one.name, "before": one.before, "after": one.after} for one in comparison.balance)
+        written["replicates.csv"] = _csv(dict(zip(DRAWS, map(number, draw), strict=True)) for draw in comparison.draws)
+        written["analysis.R"] = r_script.for_result(
+            landmark=comparison.landmark, horizon=comparison.horizon, confounders=names, log10=sorted(LOG10)
+        )
     return written
 
 
@@ -74,13 +79,13 @@ def compare(opening: Opening, rows: Sequence[Cells], found: Mapping[str, Tag], n
     """Both rows of the result, or neither and the sentence that says why it cannot be estimated."""
     if not rows or not set(OUTCOMES) <= set(rows[0]):
         return None, "the cut holds no evaluable patient with outcomes"
-    landmark = opening.bundle.request["rule"]["landmark_days"]
+    day = opening.bundle.request["rule"]["landmark_days"]
     frame = frame_of(rows, found, names)
     seed = int(opening.bundle.request_digest[:8], 16)
     try:
         return compare_naive_and_adjusted(
             frame, confounders=[name for name in frame if name.startswith("x_")], seed=seed, replicates=REPLICATES,
-            landmark_day=landmark, horizon_day=_horizon(opening, frame, landmark),
+            landmark_day=day, horizon_day=_horizon(opening, frame, day),
         ), ""  # fmt: skip
     except (ValueError, np.linalg.LinAlgError) as error:
         return None, str(error)
@@ -148,23 +153,25 @@ def _column(name: str, texts: Sequence[str]) -> dict[str, Any]:
     return {name: filled} | ({f"{name}_missing": missing.astype(float)} if missing.any() else {})
 
 
-def _horizon(opening: Opening, frame: Mapping[str, Any], landmark: int) -> float | None:
+def _horizon(opening: Opening, frame: Mapping[str, Any], landmark_day: int) -> float | None:
     """The protocol's reading day (F4), or None (the longest that both groups were observed) where the data end before it."""
     named = opening.bundle.body(0).get("protocol")
     if named is None:
         return None
     day = float(protocol.load(named["id"], named["version"], named["digest"]).horizon_read_day)
     longest = min(float(frame["time"][frame["consistent"] == group].max(initial=0)) for group in (0, 1))
-    return day if longest >= day > landmark else None
+    return day if longest >= day > landmark_day else None
 
 
-def _weights(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str]) -> dict[str, float]:
-    """The overlap weight of each compared patient: the same model of the same rows as in the comparison."""
+def _weights(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str], day: float) -> dict[str, float]:
+    """The overlap weight of each patient beyond the landmark: the same model of the same rows as in the comparison."""
     frame = frame_of(rows, found, names)
+    kept = landmark(frame["time"], frame["event"], day=day).kept
     _names, matrix = design(frame, [name for name in frame if name.startswith("x_")])
-    labels = [survival_times.codes(frame[name], len(rows), name) for name in ("center", "recommended")]
-    weight: Floats = overlap(frame["consistent"] == 1, matrix, labels).weight
-    return {row["patient"]: float(value) for row, value in zip(rows, weight, strict=True)}
+    labels = [survival_times.codes(frame[name], len(rows), name)[kept] for name in ("center", "recommended")]
+    weight: Floats = overlap(frame["consistent"][kept] == 1, matrix[kept], labels).weight
+    beyond = [row["patient"] for row, stays in zip(rows, kept, strict=True) if stays]
+    return dict(zip(beyond, map(float, weight), strict=True))
 
 
 def _e_value(comparison: Comparison) -> float:

@@ -6,6 +6,7 @@ Source: `docs/blinding.md` §6, UB-03, EN-07. After this the study is in phase P
 import csv
 import io
 import json
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from studies.models import Study
 from studies.vocabulary import Phase
 
 REQUIRED = ("report.json", "analysis.json", "analysis_cut.csv", "tags.csv", "predictions.csv")
-OPTIONAL = ("curves.csv", "balance.csv")
+OPTIONAL = ("curves.csv", "balance.csv", "replicates.csv", "analysis.R")
 STEPS = (Phase.FOLLOW_UP, Phase.LOCKED, Phase.PUBLISHED)
 
 
@@ -63,6 +64,17 @@ def publish(*, study: Study, folder: Path, by: User) -> Publication:
     body = {"request": analysis["request"], "cut": analysis["cut"], "files": hashes}
     ledger.append(study=study.code, kind="publish", body=body, at=study.ledger_time())
     return publication
+
+
+def archive(publication: Publication) -> bytes:
+    """A ZIP of every published file with `SHA256SUMS` as `sha256sum -c` reads it; the same publication gives the same bytes."""
+    held = list(publication.files.order_by("name"))
+    sums = "".join(f"{file.sha256}  {file.name}\n" for file in held).encode()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as into:
+        for name, content in [*((file.name, bytes(file.content)) for file in held), ("SHA256SUMS", sums)]:
+            into.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
+    return packed.getvalue()
 
 
 def _read(folder: Path) -> dict[str, bytes]:

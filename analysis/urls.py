@@ -10,4 +10,5 @@ urlpatterns = [
     path("result/patients.csv", views.result_file, {"name": "analysis_cut.csv"}, name="result-patients"),
     path("result/curves.csv", views.result_file, {"name": "curves.csv"}, name="result-curves"),
     path("result/balance.csv", views.result_file, {"name": "balance.csv"}, name="result-balance"),
+    path("result/files.zip", views.result_archive, name="result-archive"),
 ]

@@ -1,5 +1,7 @@
 """The two pages of this room: are we on course (before publication), and what came out (after it). They read and hand over."""
 
+from hashlib import sha256
+
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,6 +12,7 @@ from accounts import audit, scope
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
 from analysis import overview as overviews
+from analysis import publishing
 from analysis import result as results
 from analysis.models import Publication
 from studies import access
@@ -54,6 +57,18 @@ def result_file(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(
         bytes(file.content), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{filename}"'}
     )
+
+
+@require_GET
+def result_archive(request: HttpRequest) -> HttpResponse:
+    """Every published file under its own name, with checksums and the R program: unpack, `Rscript analysis.R`; who takes it is recorded."""
+    publication = _publication(request)
+    access.require(request.user, EXPORT, publication.study)
+    packed = publishing.archive(publication)
+    detail = {"study": publication.study.code, "sha256": sha256(packed).hexdigest()}
+    audit.record(kind="export", by=request.user, subject="result.zip", detail=detail)
+    disposition = f'attachment; filename="{publication.study.code}-result.zip"'
+    return HttpResponse(packed, content_type="application/zip", headers={"Content-Disposition": disposition})
 
 
 def shows_result(user: User) -> bool:

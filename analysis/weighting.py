@@ -6,7 +6,7 @@ stratifies by recommendation, and takes its uncertainty from a bootstrap that re
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ from analysis.survival_times import Bools, Floats, Ints, codes
 from analysis.weighted_curve import weighted_kaplan_meier
 
 Resample = Literal["within_center", "center"]
+DRAWS = ("log_hazard_ratio", "loglog_survival_consistent", "loglog_survival_inconsistent", "rmst_difference")
 
 
 class Columns(Protocol):
@@ -62,7 +63,8 @@ class Comparison:
     """Both rows, what they rest on, and what was left out. Times are counted from the landmark, in the unit given.
 
     `without_overlap` patients are in a center or recommendation with one group only; their weight is 0. `failed` of the
-    `replicates` had no solution and are left out of the limits.
+    `replicates` had no solution and are left out of the limits. `draws` are the others, one row each with the columns DRAWS;
+    they do not travel with the result (`replicates.csv` holds them).
     """
 
     landmark: float
@@ -75,6 +77,7 @@ class Comparison:
     replicates: int
     failed: int
     seed: int
+    draws: Floats = field(default_factory=lambda: np.zeros((0, len(DRAWS))), repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def compare_naive_and_adjusted(
         replicates=replicates,
         failed=failed,
         seed=seed,
+        draws=np.array([(one.log_hazard_ratio, *one.survival, one.rmst_difference) for one in repeats]).reshape(-1, len(DRAWS)),
     )
 
 

@@ -37,3 +37,24 @@ cat("{{", paste(sprintf('"%s": [%s]', names(out), text), collapse = ","), "}}")
     if done.returncode:
         raise AssertionError(done.stderr)
     return {name: np.array(values, dtype=float) for name, values in json.loads(done.stdout).items()}
+
+
+def printed(folder: Path) -> dict[str, float]:
+    """What the program `analysis.R` in a folder prints: name → value."""
+    done = subprocess.run(["Rscript", "analysis.R"], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return {name: float(value) for name, value in (line.split("\t") for line in done.stdout.splitlines())}
+
+
+def reported(analysis: dict[str, Any]) -> dict[str, float]:
+    """Every number of both rows of an `analysis.json` by the name that `analysis.R` gives it."""
+    found = {"naive.logrank_p": float(analysis["comparison"]["naive"]["logrank_p"])}
+    for row in ("naive", "adjusted"):
+        said = analysis["comparison"][row]
+        triples = {"hazard_ratio": said["hazard_ratio"], "rmst_difference": said["rmst_difference"]}
+        triples |= {f"survival.{name}": said["survival"][place] for place, name in enumerate(("consistent", "inconsistent"))}
+        for name, values in triples.items():
+            found |= {f"{row}.{name}{part}": float(value) for part, value in zip(("", ".lower", ".upper"), values, strict=True)}
+        found[f"{row}.p"] = float(said["p"])
+    return found
