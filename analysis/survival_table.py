@@ -129,6 +129,17 @@ def sample(
     return Sample(times, marks, None if arm is None else picked.labels(arm), picked.joined(strata), weight, cause, dropped)
 
 
+def numbers_or_missing(column: Sequence[str]) -> Floats:
+    """A column as numbers, NaN where one is missing or is none."""
+    values = np.full(len(column), np.nan)
+    for i, text in enumerate(column):
+        try:
+            values[i] = float(text)
+        except ValueError:
+            continue
+    return values
+
+
 @dataclass(frozen=True)
 class _Picked:
     """The rows that are used, as text."""

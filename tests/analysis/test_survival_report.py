@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.endpoint_notes import notes
 from analysis.survival import survival_report
 from analysis.survival_case import Plan
 from analysis.survival_table import Sample
@@ -38,3 +39,12 @@ def test_any_small_sample_gives_finite_json_or_a_sentence(
         return
     json.dumps(report, allow_nan=False)
     assert all(isinstance(line, str) for line in lines(report, str))
+
+
+def test_events_are_held_against_overall_survival() -> None:
+    """EP-10: 2 of 3 deaths without an event; a follow-up for the event beyond death; a death with a missing time is left out."""
+    sentences = list(notes([5, 9, 4, 7, 3], [1, 0, 0, 1, 0], [8, 9, 6, 6, np.nan], [1, 1, 1, 0, 1]))
+    assert [sentence.split(" ", 1)[0] for sentence in sentences] == ["1", "2"]
+    [one] = notes([5, 9], [1, 1], [8, 9], [0, 1])
+    assert one.startswith("no death without recurrence exists: each of 1 deaths has an event of its own, 1 of them at the same time")
+    assert not list(notes([5, 9], [1, 0], [8, 9], [0, 0]))

@@ -73,3 +73,13 @@ def test_competing_risks_of_colon_equal_r(known: Any, causes: tuple[str, ...]) -
     assert fine_gray == pytest.approx([row["coef"] for row in known["competing"]["fine_gray_via_finegray_coxph"]["coef"]], rel=1e-8)
     cause_specific = [term["coef"] for term in found["cause_specific"][0]["terms"]]
     assert cause_specific == pytest.approx([row["coef"] for row in known["competing"]["cause_specific_rec"]["coef"]], rel=1e-7)
+
+
+def test_resected_cohort_has_no_death_without_recurrence_and_the_note_says_so() -> None:
+    """EP-05: 97 deaths, 143 recurrences; RFS and OS as in `C_hepatoCellular_resection`, which `test_survival_reference` compares whole."""
+    out = StringIO()
+    file = DATA.parent / "02_hcc_clinical" / "asaur_hepatoCellular" / "hepatoCellular.csv"
+    call_command("survival", str(file), "--time", "RFS", "--event", "Recurrence", "--death", "OS", "Death", "--json", stdout=out)
+    found, resected = json.loads(out.getvalue()), json.loads((DATA / "expected" / "C_hepatoCellular_resection.json").read_text())
+    assert any(note.startswith("no death without recurrence exists: each of 97 deaths") for note in found["warnings"])
+    assert (found["events"], found["groups"][0]["median"]) == (resected["events"]["rec"], resected["median_rfs"][0]["median"])

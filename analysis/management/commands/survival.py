@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from analysis import reference_check, survival_table, survival_text
+from analysis import endpoint_notes, reference_check, survival_table, survival_text
 from analysis.survival import survival_report
 from analysis.survival_case import Plan
 
@@ -38,6 +38,7 @@ class Command(BaseCommand):
             "--competing", help="column that is 1 for a competing event, or of causes 0, 1, 2, …; or the code of one in --event"
         )
         parser.add_argument("--horizon", type=float, help="end of the restricted mean; by default the longest all groups were observed")
+        parser.add_argument("--death", nargs=2, metavar=("TIME", "EVENT"), help="columns of overall survival, to check the events against")
         parser.add_argument("--at", nargs="+", default=[], help="times to read curves at, as 180,365,…; by default every event time")
         parser.add_argument("--json", action="store_true", help="all digits, for programs")
 
@@ -47,7 +48,9 @@ class Command(BaseCommand):
         if missing := [f"--{name}" for name in ("time", "event") if options[name] is None]:
             raise CommandError(_("a file needs %(options)s") % {"options": ", ".join(missing)}, returncode=BAD_CALL)
         try:
-            report = survival_report(self._sample(options), self._plan(options))
+            table = self._table(options)
+            report = survival_report(self._sample(table, options), self._plan(options))
+            report["warnings"][:0] = self._notes(table, options)
         except survival_table.UnknownColumn as refusal:
             raise CommandError(str(refusal), returncode=BAD_CALL) from refusal
         except ValueError as refusal:
@@ -69,14 +72,23 @@ class Command(BaseCommand):
         if found.wrong:
             raise CommandError(_("numbers differ from R's"), returncode=BAD_DATA)
 
-    def _sample(self, options: dict[str, Any]) -> survival_table.Sample:
+    def _notes(self, table: survival_table.Table, options: dict[str, Any]) -> list[str]:
+        """What the columns of overall survival say of the events."""
+        if options["death"] is None:
+            return []
+        names = (options["time"], options["event"], *options["death"])
+        return list(endpoint_notes.notes(*(survival_table.numbers_or_missing(table.column(name)) for name in names)))
+
+    def _table(self, options: dict[str, Any]) -> survival_table.Table:
         try:
             raw = options["file"].read_bytes()
         except OSError as refusal:
             raise CommandError(
                 _("cannot read %(file)s: %(reason)s") % {"file": options["file"], "reason": refusal.strerror}, returncode=BAD_CALL
             ) from refusal
-        table = survival_table.read(survival_table.decode(raw))
+        return survival_table.read(survival_table.decode(raw))
+
+    def _sample(self, table: survival_table.Table, options: dict[str, Any]) -> survival_table.Sample:
         return survival_table.sample(
             table,
             time=options["time"],
