@@ -26,7 +26,7 @@ from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
 from analysis.strategy import Rule
 from followup.outcomes import DAYS_PER_MONTH, ImpossibleHistory, Outcomes, Reason
-from predictions import registry
+from predictions import registry, seal_check
 from predictions.models import Custodian, Seal
 from predictions.sealing_envelope import Envelope, enclose, envelope_json
 from studies import access
@@ -126,9 +126,9 @@ def _readable(study: Study, table: bytes) -> dict[str, bytes]:
 def sealed(study: Study) -> tuple[dict[int, Envelope], dict[str, bytes]]:
     """Every stored seal of a study by its ledger index, and the snapshots they name by SHA-256: what a bundle carries."""
     envelopes, snapshots = {}, {}
-    for row in Seal.objects.filter(participant__study=study).select_related("snapshot").order_by("ledger_index").iterator(200):
-        wraps = {"AB": bytes(row.wrap_ab), "AC": bytes(row.wrap_ac), "BC": bytes(row.wrap_bc)}
-        envelopes[row.ledger_index] = Envelope(bytes(row.ciphertext), wraps)
+    seals = Seal.objects.filter(participant__study=study).select_related("snapshot").prefetch_related("rewraps").order_by("ledger_index")
+    for row in seals.iterator(200):
+        envelopes[row.ledger_index] = Envelope(bytes(row.ciphertext), seal_check.wraps_of(row))
         snapshots[row.snapshot.sha256] = bytes(row.snapshot.content)
     return envelopes, snapshots
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from accounts import chain
 from accounts.canonical import canonical
-from analysis import opening_check
+from analysis import custodianship, opening_check
 from analysis.opening_bundle import Bundle, BundleRefused, pack, unpack
 from predictions import sealing, sealing_envelope
 from predictions.payload import Outcome, Payload, PayloadRefused, decode, differences
@@ -73,7 +73,7 @@ def build_bundle(
 
 def approve(request_digest: str, key: PrivateKey) -> bytes:
     """A custodian's approval of a request: the Ed25519 signature that goes into `approvals/<letter>.sig`."""
-    return key.sign(opening_check.approval_message(request_digest))
+    return key.sign(custodianship.approval_message(request_digest))
 
 
 def peel(data: bytes, key: PrivateKey, *, now: int, heads: tuple[chain.Anchor, ...] = ()) -> bytes:

@@ -7,11 +7,12 @@ model_declared {model, tier}; lock and cut {cut}; opening {request}; seal as in 
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from accounts import chain
+from analysis import custodianship
+from analysis.custodianship import Custodian, approval_message
 from analysis.opening_bundle import Bundle, BundleRefused
 from analysis.strategy import Rule
 from predictions import sealing
@@ -22,32 +23,13 @@ REQUEST = frozenset(
     {"v", "study", "requester", "reason", "made_at", "expires_at", "pair", "seals", "cut", "plan", "head", "rule", "recipients"}
 )
 
-_APPROVAL = b"prime/approval/1\0"
-
-
-@dataclass(frozen=True, slots=True)
-class Custodian:
-    """Who holds a letter, by the activation record: the person's name as the study knows it, and the public key."""
-
-    person: str
-    key: PublicKey
-
-
-def approval_message(request_digest: str) -> bytes:
-    """What a custodian signs to approve a request."""
-    return _APPROVAL + bytes.fromhex(request_digest)
-
 
 def custodians(bundle: Bundle) -> dict[str, Custodian]:
     """The custodians that the last activation record before the request names. Raises BundleRefused where the ledger names no three."""
-    head = bundle.request["head"]["index"]
-    activations = [body for index, body in _bodies(bundle, "activation") if index <= head and "custodians" in body]
     try:
-        named = activations[-1]["custodians"]
-        found = {letter: Custodian(named[letter]["person"], PublicKey.from_json(named[letter]["key"])) for letter in CUSTODIANS}
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise BundleRefused([f"the ledger names no three custodians before the request: {error!r}"]) from None
-    return found
+        return custodianship.named(bundle.rows, bundle.request["head"]["index"])
+    except ValueError as error:
+        raise BundleRefused([str(error)]) from None
 
 
 def recipients(request: dict[str, Any]) -> dict[str, PublicKey]:
@@ -61,6 +43,8 @@ def recipients(request: dict[str, Any]) -> dict[str, PublicKey]:
 def record_of(bundle: Bundle, index: int) -> sealing.SealRecord:
     """The seal of a ledger row: the associated data are the ledger's, never those that came with the envelope."""
     body = bundle.body(index)
+    if anew := custodianship.rewrapped(bundle.rows, bundle.request["head"]["index"]).get(index):
+        body["wraps"] = anew
     return sealing.SealRecord({name: body[name] for name in sealing.ASSOCIATED}, bundle.seals[index], body)
 
 

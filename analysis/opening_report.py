@@ -15,14 +15,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts import chain
-from accounts.canonical import canonical
-from analysis import opening_result
-from analysis.consistency import Sealed, Tag, tag
+from accounts.canonical import canonical, number
+from analysis import contamination, opening_result
+from analysis.consistency import Sealed, State, Tag, tag
 from analysis.opening import OpenedSeal, Opening
 from analysis.opening_bundle import BundleRefused
 from analysis.opening_check import recipients
 from analysis.strategy import Actual, Rule, SiteReason
-from predictions.decision import INTENSITY, Strategy
+from predictions.decision import INTENSITY, STEPS, Strategy
 from predictions.payload import HORIZONS
 from predictions.sealing import CONFIRMATORY
 from predictions.sealing_keys import PrivateKey
@@ -101,7 +101,34 @@ def report(opening: Opening, found: dict[str, Tag]) -> dict[str, Any]:
         "tags": dict(sorted(Counter(each.state for each in found.values()).items())),
         "not_evaluable": dict(sorted(Counter(each.reason for each in found.values() if each.reason).items())),
         "outside_scope": sorted(_outside_scope(opening)),
+        "contamination": _contamination(opening, found),
     }
+
+
+def _contamination(opening: Opening, found: dict[str, Tag]) -> dict[str, Any]:
+    """What a leak of the recommendations would have left, over every patient with a tag (`analysis.contamination`)."""
+    said = {(seal.study_number, seal.tier): seal.payload for seal in opening.seals if seal.purpose == CONFIRMATORY}
+    rows = []
+    for line in _cut(opening.cut):
+        tag_ = found.get(line["patient"])
+        payload = said.get((line["patient"], tag_.tier)) if tag_ and tag_.tier is not None else None
+        if tag_ and payload and payload.gains and tag_.state in (State.CONSISTENT, State.INCONSISTENT):
+            gain = max(value for value, (_, less) in zip(payload.gains, STEPS, strict=True) if less == Strategy.SURG)
+            beyond, agreed = line["strategy"] != Strategy.SURG, line["strategy"] == payload.recommended
+            rows.append((gain - payload.margin, beyond, agreed, _date(line["surgery_date"]).toordinal()))
+    excess, beyond_, agreed_, days = zip(*rows, strict=True) if rows else ((), (), (), ())
+    seen = contamination.examine(excess, beyond_, agreed_, days)
+    return {
+        "patients": seen.n,
+        "near_the_threshold": seen.near,
+        "suspected": seen.suspected,
+        **{name: _estimate(each) for name, each in (("jump", seen.jump), ("trend_per_year", seen.trend))},
+        "by_quarter": [{"quarter": quarter, "patients": n, "as_recommended": same} for quarter, n, same in seen.quarters],
+    }
+
+
+def _estimate(one: contamination.Estimate | None) -> dict[str, str] | None:
+    return None if one is None else {"value": number(one.value), "error": number(one.error), "z": number(one.z)}
 
 
 def _outside_scope(opening: Opening) -> set[str]:

@@ -143,3 +143,20 @@ class Seal(models.Model):
 
     def __str__(self) -> str:
         return f"seal {self.ledger_index}"
+
+
+class Rewrap(models.Model):
+    """New wraps of a seal's key, for the three custodians after one was replaced; the newest count (docs/custodian.md)."""
+
+    seal = models.ForeignKey(Seal, models.PROTECT, related_name="rewraps")
+    ledger_index = models.PositiveBigIntegerField(help_text="the activation record that lists H(wraps)")
+    wrap_ab = models.BinaryField()
+    wrap_ac = models.BinaryField()
+    wrap_bc = models.BinaryField()
+
+    class Meta:
+        triggers = [audit.append_only()]
+        constraints = [models.UniqueConstraint(fields=["seal", "ledger_index"], name="rewrap_once")]
+
+    def __str__(self) -> str:
+        return f"wraps of {self.seal} since row {self.ledger_index}"

@@ -18,7 +18,7 @@ from django.conf import settings
 from accounts import anchors, chain, ledger
 from accounts.canonical import canonical
 from predictions.models import Seal
-from predictions.seal_check import record_of
+from predictions.seal_check import wraps_of
 from predictions.sealing_envelope import Envelope, envelope_json
 
 PUBLIC, RESTRICTED = ".public.tar", ".restricted.tar"
@@ -77,7 +77,8 @@ def stored(study: str, *, after: int = -1, until: int | None = None) -> Sealed:
     if until is not None:
         seals = seals.filter(ledger_index__lte=until)
     return {
-        seal.ledger_index: (record_of(seal).envelope, seal.snapshot.sha256, bytes(seal.snapshot.content)) for seal in seals.iterator(200)
+        seal.ledger_index: (Envelope(bytes(seal.ciphertext), wraps_of(seal)), seal.snapshot.sha256, bytes(seal.snapshot.content))
+        for seal in seals.prefetch_related("rewraps").iterator(200)
     }
 
 

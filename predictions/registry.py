@@ -5,7 +5,9 @@ docs/sealing.md on custody).
 """
 
 import hashlib
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from accounts import audit, ledger
 from accounts.canonical import digest
 from accounts.models import User
 from accounts.transitions import advance
-from predictions.models import Custodian, ModelVersion
+from predictions.models import Custodian, ModelVersion, Rewrap, Seal
+from predictions.sealing_envelope import Envelope
 from predictions.sealing_keys import PublicKey
 from predictions.training import artefact
 from studies import access
@@ -71,9 +74,14 @@ def lock(*, version: ModelVersion, by: User) -> ModelVersion:
 
 
 @transaction.atomic
-def activate(*, study: Study, keys: dict[str, tuple[str, PublicKey]], by: User) -> None:
-    """Name a study's three custodians (letter → person and public key) in the database and on the ledger."""
+def activate(*, study: Study, keys: dict[str, tuple[str, PublicKey]], by: User, proven: bool = False) -> None:
+    """Name a study's three custodians (letter → person and public key) in the database and on the ledger.
+
+    `proven` says that each answered a challenge for his key; a study that is not SYNTHETIC takes no others (blinding §7).
+    """
     access.require_operator(by, REGISTER, study)
+    if not proven and not study.synthetic:
+        raise ValidationError("A custodian proves that he holds his key before he is named.")
     if sorted(keys) != ["A", "B", "C"]:
         raise ValidationError("A study has three custodians: A, B and C.")
     said: dict[str, Any] = {}
@@ -83,8 +91,40 @@ def activate(*, study: Study, keys: dict[str, tuple[str, PublicKey]], by: User) 
             custodian.full_clean()
             custodian.save()
             said[letter] = {"person": person, "key": key.as_json()}
-    body = {"custodians": said, "protocol": study.protocol_digest}
+    body = {"custodians": said, "protocol": study.protocol_digest, "proven": proven}
     ledger.append(study=study.code, kind="activation", body=body, at=study.ledger_time())
+
+
+@transaction.atomic
+def replace_custodian(
+    *, study: Study, letter: str, person: str, key: PublicKey, wraps: Mapping[int, Mapping[str, bytes]], request: str, by: User
+) -> None:
+    """Give a letter to another person: key and wraps in the database, hashes on the ledger. `request` is the digest that two signed."""
+    access.require_operator(by, REGISTER, study)
+    seals = {seal.ledger_index: seal for seal in Seal.objects.filter(participant__study=study)}
+    if seals.keys() != wraps.keys():
+        raise ValidationError("Every seal of the study is wrapped anew, or none.")
+    before = {row.letter: row for row in Custodian.objects.select_for_update().filter(study=study)}
+    persons = _persons(study) | {letter: person}
+    with audit.act(by=by, action="custodian.replaced"):
+        before[letter].public_key, before[letter].fingerprint = key.as_json(), key.fingerprint
+        before[letter].full_clean()
+        before[letter].save()
+    named = {each: {"person": persons[each], "key": row.public_key} for each, row in sorted(before.items())}
+    envelopes = {index: Envelope(b"", dict(each)) for index, each in wraps.items()}
+    listed = {str(index): envelope.wraps_digest for index, envelope in sorted(envelopes.items())}
+    body = {"custodians": named, "protocol": study.protocol_digest, "replaced": letter, "request": request, "wraps": listed}
+    row = ledger.append(study=study.code, kind="activation", body=body, at=study.ledger_time())
+    Rewrap.objects.bulk_create(
+        Rewrap(seal=seals[index], ledger_index=row.index, wrap_ab=each["AB"], wrap_ac=each["AC"], wrap_bc=each["BC"])
+        for index, each in sorted(wraps.items())
+    )
+
+
+def _persons(study: Study) -> dict[str, str]:
+    """Who holds which letter by the last activation record."""
+    said = json.loads(ledger.rows_of_kind(study.code, "activation")[-1].body)["custodians"]
+    return {letter: said[letter]["person"] for letter in said}
 
 
 def declare_plan(*, study: Study, plan: dict[str, Any], by: User) -> str:

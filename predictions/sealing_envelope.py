@@ -46,8 +46,7 @@ class Envelope:
 
 def enclose(content: bytes, associated: Associated, custodians: Mapping[str, PublicKey]) -> Envelope:
     """Close `content` for every pair of the three custodians, bound to the associated data."""
-    if tuple(sorted(custodians)) != CUSTODIANS or len({key.opening for key in custodians.values()}) != len(CUSTODIANS):
-        raise KeyRefused("an envelope is closed for three different custodians A, B and C")
+    _check_three(custodians)
     key, nonce = AESGCM.generate_key(256), os.urandom(_NONCE)
     ciphertext = nonce + AESGCM(key).encrypt(nonce, content, canonical(associated))
     return Envelope(ciphertext, {pair: _wrap(key, pair, associated, custodians) for pair in PAIRS})
@@ -60,12 +59,33 @@ def peel(envelope: Envelope, associated: Associated, pair: str, key: PrivateKey)
 
 def disclose(envelope: Envelope, associated: Associated, pair: str, half: bytes, key: PrivateKey) -> bytes:
     """The content, from a peeled half and the key of the pair's second custodian. Raises KeyRefused."""
+    return _content(envelope, associated, key.decrypt(half, _info(associated, pair)))
+
+
+def rewrap(
+    envelope: Envelope, associated: Associated, pair: str, half: bytes, key: PrivateKey, *, custodians: Mapping[str, PublicKey]
+) -> dict[str, bytes]:
+    """The content key, from a peeled half and the second custodian's key, wrapped anew for the pairs of three custodians.
+
+    The content is tried and dropped: a key that does not open it is not passed on. Raises KeyRefused.
+    """
+    _check_three(custodians)
     content_key = key.decrypt(half, _info(associated, pair))
+    _content(envelope, associated, content_key)
+    return {each: _wrap(content_key, each, associated, custodians) for each in PAIRS}
+
+
+def _content(envelope: Envelope, associated: Associated, content_key: bytes) -> bytes:
     nonce, locked = envelope.ciphertext[:_NONCE], envelope.ciphertext[_NONCE:]
     try:
         return AESGCM(content_key).decrypt(nonce, locked, canonical(associated))
     except (InvalidTag, ValueError):
         raise KeyRefused("the ciphertext or its associated data was changed, or the wrap holds a foreign key") from None
+
+
+def _check_three(custodians: Mapping[str, PublicKey]) -> None:
+    if tuple(sorted(custodians)) != CUSTODIANS or len({key.opening for key in custodians.values()}) != len(CUSTODIANS):
+        raise KeyRefused("an envelope is closed for three different custodians A, B and C")
 
 
 def envelope_json(envelope: Envelope) -> dict[str, Any]:

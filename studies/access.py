@@ -158,6 +158,12 @@ def roles_of(user: Person, study: Study | None = None) -> frozenset[Role]:
     return frozenset(Role(held.role) for held in held_by(user) if study is None or held.study_id == study.pk)
 
 
+def holds(username: str, role: str, study: Study) -> bool:
+    """Whether a person holds a role in a study today."""
+    user = User.objects.filter(username=username, is_active=True).first()
+    return user is not None and memberships_of(user).filter(study=study, role=role).exists()
+
+
 def studies_of(user: Person, permission: str) -> list[Study]:
     """The studies in which a person holds `permission`, for counts and lists that ask study by study."""
     roles = roles_granted(permission)
