@@ -1,7 +1,7 @@
 """Anchors: heads of chains as an outside holder has received them, one file each, written once and never changed.
 
-Until an outside holder is configured the platform keeps them itself, where the web and worker processes cannot write
-(`PRIME_VAR/anchors`); such an anchor counts as outside for SYNTHETIC chains only (docs/formats.md c).
+The platform keeps its own where the web and worker processes cannot write (`PRIME_VAR/anchors`); such an anchor counts as outside for
+SYNTHETIC chains only (docs/formats.md c). What an outside holder confirmed lies beside them, in `received`.
 """
 
 import os
@@ -39,6 +39,25 @@ def write(*, study: str, at: datetime) -> chain.Anchor | None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(anchor.encode())
     return anchor
+
+
+def received(study: str) -> list[chain.Anchor]:
+    """The heads that an outside holder confirmed to have (docs/outside.md), in order. Raises ValueError for a damaged file."""
+    return [chain.Anchor.decode(path.read_bytes()) for path in sorted((folder(study) / "received").glob("*.json"))]
+
+
+def outside(study: str, *, synthetic: bool) -> list[chain.Anchor]:
+    """The anchors that count as outside, in order: confirmed by a holder; in a SYNTHETIC chain also those that lie here."""
+    return sorted([*received(study), *(read(study) if synthetic else [])], key=lambda anchor: (anchor.index, anchor.at))
+
+
+def keep(*, study: str, holder: str, anchor: chain.Anchor, receipt: bytes) -> Path:
+    """Keep what a holder confirmed, once. Raises FileExistsError."""
+    path = folder(study) / "received" / f"{anchor.index:08d}-{holder}.json"
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+        file.write(receipt)
+    return path
 
 
 def read(study: str) -> list[chain.Anchor]:

@@ -4,6 +4,7 @@ Rows enter only through the SECURITY DEFINER function `ledger_append`, which kno
 login has INSERT. The study is a text code: the chain outlives whatever rows it speaks of.
 """
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,6 +57,12 @@ def rows(study: str) -> list[chain.Row]:
 def rows_of_kind(study: str, kind: str) -> list[chain.Row]:
     """The records of one kind in a study's chain, in order."""
     return [_row(row) for row in LedgerRow.objects.filter(study=study, kind=kind).order_by("index")]
+
+
+def said_last(study: str, kind: str, name: str) -> Any:
+    """What the last record of a kind says under a name, or None."""
+    last = LedgerRow.objects.filter(study=study, kind=kind).order_by("-index").first()
+    return None if last is None else json.loads(bytes(last.body)).get(name)
 
 
 def _row(row: LedgerRow) -> chain.Row:

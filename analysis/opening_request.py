@@ -11,11 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, chain, ledger
+from accounts import anchors, audit, chain, ledger
 from accounts.canonical import canonical, digest
 from accounts.models import User
 from analysis import cut, opening_check
@@ -30,13 +29,6 @@ from studies.access import Permission
 from studies.models import Study
 
 REQUEST_FILE = "request.json"
-
-
-def anchors_of(study: Study) -> list[chain.Anchor]:
-    """The anchors that were written for a study, in order of their index."""
-    folder = Path(settings.VAR) / "anchors" / study.code
-    found = [chain.Anchor.decode(path.read_bytes()) for path in folder.glob("*.json")]
-    return sorted(found, key=lambda anchor: (anchor.index, anchor.at))
 
 
 @transaction.atomic
@@ -57,11 +49,11 @@ def request(
     `requester` is a username; the result is encrypted to `recipients` (name → key). Raises BundleRefused with every reason.
     """
     access.require_operator(by, Permission.STUDY_SETUP, study)
-    rows, anchors = ledger.rows(study.code), anchors_of(study)
+    rows, known = ledger.rows(study.code), anchors.outside(study.code, synthetic=study.synthetic)
     manifest = json.loads((cut_folder / cut.MANIFEST).read_bytes())
     made_at = max(chain.microseconds(study.now()), rows[-1].at)
     if found := _faults(
-        study=study, rows=rows, anchors=anchors, manifest=manifest, made_at=made_at, requester=requester, reason=reason, days=days
+        study=study, rows=rows, known=known, manifest=manifest, made_at=made_at, requester=requester, reason=reason, days=days
     ):
         raise BundleRefused(found)
     asked = {
@@ -102,7 +94,7 @@ def bundle(*, study: Study, folder: Path, approvals: Mapping[str, bytes], artefa
         request=asked,
         approvals=dict(approvals),
         rows=ledger.rows(study.code),
-        anchors=anchors_of(study),
+        anchors=anchors.outside(study.code, synthetic=study.synthetic),
         seals=scope,
         snapshots=snapshots,
         artefacts={name: enclose(each, opening_check.artefact_associated(study.code, name), custodians) for name, each in escrow.items()},
@@ -118,7 +110,7 @@ def _faults(
     *,
     study: Study,
     rows: list[chain.Row],
-    anchors: list[chain.Anchor],
+    known: list[chain.Anchor],
     manifest: dict[str, Any],
     made_at: int,
     requester: str,
@@ -131,7 +123,7 @@ def _faults(
     locks = [row.index for row in rows if row.kind == "lock" and json.loads(row.body).get("cut") == manifest["cut"]]
     if not locks:
         found.append(_("The ledger of %(study)s knows no lock of this cut.") % {"study": study.code})
-    elif (covering := chain.first_covering(anchors, locks[0])) is None or covering.at > made_at:
+    elif (covering := chain.first_covering(known, locks[0])) is None or covering.at > made_at:
         found.append(_("The lock of this cut is not anchored yet; ask again after the next anchor."))
     if not any(row.kind == "seal" for row in rows):
         found.append(_("There is no seal to open."))

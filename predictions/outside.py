@@ -7,6 +7,7 @@ number would count other hospitals' seals. Written by the inference process afte
 
 import base64
 import io
+import json
 import os
 import tarfile
 from collections.abc import Iterable
@@ -20,8 +21,15 @@ from accounts.canonical import canonical
 from predictions.models import Seal
 from predictions.seal_check import wraps_of
 from predictions.sealing_envelope import Envelope, envelope_json
+from predictions.sealing_keys import PublicKey, confirms
 
 PUBLIC, RESTRICTED = ".public.tar", ".restricted.tar"
+
+
+class ReceiptRefused(Exception):
+    """A holder's receipt does not count; the text says why."""
+
+
 Sealed = dict[int, tuple[Envelope, str, bytes]]
 """Ledger index → what was sealed, the name of its snapshot and the snapshot."""
 
@@ -63,6 +71,28 @@ def export(*, study: str, out: Path) -> list[Path]:
         _put(out / f"{name}{RESTRICTED}", pack(study, rows, known, stored(study)), 0o600),
         _put(out / f"{name}.head.json", head_json(study, last), 0o644),
     ]
+
+
+def receive(*, study: str, holder: str, public: PublicKey, receipt: bytes) -> Path:
+    """Keep a holder's receipt as an outside anchor and enter it on the ledger. Raises ReceiptRefused."""
+    try:
+        said = json.loads(receipt)
+        signed, anchor = confirms(said, public), chain.Anchor.decode(receipt)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReceiptRefused(f"This is no receipt: {error!r}") from None
+    if not holder.isidentifier() or not signed or said["study"] != study:
+        raise ReceiptRefused("The receipt is not signed by this holder for a head of this study.")
+    if faults := ledger.verify(study, [anchor]):
+        raise ReceiptRefused("; ".join(faults))
+    genesis = ledger.said_last(study, "genesis", "synthetic")
+    at = chain.instant(max(anchor.at, ledger.rows(study)[-1].at)) if genesis is True else None
+    try:
+        path = anchors.keep(study=study, holder=holder, anchor=anchor, receipt=receipt)
+    except FileExistsError:
+        raise ReceiptRefused("This holder has confirmed this head already.") from None
+    body = {"holder": holder, "key": public.as_json(), "index": anchor.index, "h": anchor.head.hex(), "at": anchor.at}
+    ledger.append(study=study, kind="anchor", body=body, at=at)
+    return path
 
 
 def head_json(study: str, anchor: chain.Anchor, *, numbered: bool = True) -> bytes:

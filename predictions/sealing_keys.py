@@ -31,6 +31,7 @@ _PRIVATE = "prime custodian private key"
 _MLKEM_SEED, _X25519, _MLKEM_PUBLIC, _ED25519 = 64, 32, 1184, 32
 _SCRYPT = {"n": 2**16, "r": 8, "p": 1}  # 64 MiB, a quarter of a second
 _PROOF = b"prime/prove/1\0"
+_RECEIPT = b"prime/receipt/1\0"
 
 
 class KeyRefused(ValueError):
@@ -172,6 +173,18 @@ def proves(proof: dict[str, str], public: PublicKey, secret: bytes) -> bool:
     """True where `proof` answers the challenge made for `public` from `secret`."""
     answer = base64.b64decode(proof["answer"])
     return answer == _answer(secret, public) and public.verify(base64.b64decode(proof["signature"]), _PROOF + answer)
+
+
+def confirm_head(key: PrivateKey, head: dict[str, Any], at: int) -> dict[str, Any]:
+    """An outside holder's receipt for a head: the holder had it by `at` (microseconds, the holder's clock)."""
+    said = {"study": head["study"], "index": head["index"], "h": head["h"], "at": at}
+    return {"v": 1, **said, "holder": key.public.as_json(), "signature": _b64(key.sign(_RECEIPT + canonical(said)))}
+
+
+def confirms(receipt: dict[str, Any], public: PublicKey) -> bool:
+    """True where the holder of `public` signed this receipt."""
+    said = {name: receipt[name] for name in ("study", "index", "h", "at")}
+    return public.verify(base64.b64decode(receipt["signature"]), _RECEIPT + canonical(said))
 
 
 def _answer(secret: bytes, public: PublicKey) -> bytes:

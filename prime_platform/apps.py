@@ -10,7 +10,8 @@ class PrimePlatformConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery app known, and join what the rooms tell about their rows and records."""
-        from prime_platform import celery, quality, records  # noqa: F401, PLC0415  (all need the settings complete)
+        from prime_platform import celery, posture, quality, records  # noqa: F401, PLC0415  (all need the settings complete)
 
         quality.join()
+        posture.join()
         records.register()

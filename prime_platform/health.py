@@ -1,6 +1,5 @@
 """Is the process up (`/healthz`), and is the platform ready (`/readyz`): states, counts and ages, never anything about a person."""
 
-import os
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from accounts.models import Heartbeat, Installation
 from prime_platform.celery import HEARTBEAT_EVERY, app
 from prime_platform.demo import images
 from prime_platform.embedded.postgres import durability_faults
+from prime_platform.posture import notes
 from studies.models import Participant
 
 ALIVE = timedelta(seconds=6 * HEARTBEAT_EVERY)
@@ -116,9 +116,11 @@ def demo_progress() -> str:
 
 def posture() -> list[str]:
     """Codes of what this installation does not protect against (`docs/operations.md` explains each)."""
-    codes = [code for code in os.environ.get("PRIME_POSTURE", "").split(",") if code]
+    codes = notes()
     if not settings.HTTPS:
         codes.append("plain_http")
     if settings.PRIME_DEMO:
         codes.append("demo")
+    if not settings.PRIME_SECOND_FACTOR:
+        codes.append("one_factor")
     return codes

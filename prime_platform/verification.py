@@ -21,7 +21,7 @@ def ledgers() -> Iterator[str]:
     """Every chain, held against its anchors: edits, insertions, deletions, exchanged rows, cut tails, clocks that ran backwards."""
     for study in sorted({*ledger.studies(), *anchors.studies()}):
         try:
-            yield from ledger.verify(study, anchors.read(study))
+            yield from ledger.verify(study, [*anchors.read(study), *anchors.received(study)])
         except ValueError as damaged:
             yield f"anchors of {study}: {damaged}"
 

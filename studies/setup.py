@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, ledger
 from accounts.models import User
 from accounts.transitions import NotAllowedNow, advance
-from studies import dictionary, milestones
+from studies import activation, dictionary, milestones
 from studies import protocol as protocols
 from studies.access import Permission, require_operator
 from studies.governance import conduct, delegation, gate
@@ -63,6 +63,8 @@ def create_study(
         overrun_days=overrun_days,
         clock_days=clock_days,
     )
+    if kind == StudyKind.PROSPECTIVE and not synthetic and (against := activation.against_founding(study)):
+        raise NotAllowedNow(" ".join(against))
     with audit.act(by=by, action="study.created"):
         study.full_clean()
         study.save()
@@ -76,7 +78,9 @@ def create_study(
 
 @transaction.atomic
 def advance_phase(*, study: Study, to: str, by: User, reason: str = "") -> Study:
-    """Move a study to its next phase. A real study does not leave draft while its protocol has an undecided point."""
+    """Move a study to its next phase. A real study does not leave draft while its protocol has an undecided point or
+    anything stands against the way this installation is run (`studies.activation`).
+    """
     require_operator(by, Permission.STUDY_SETUP, study)
     with audit.act(by=by, action="study.phase", reason=reason):
         study = advance(study, to, field="phase")
@@ -87,6 +91,8 @@ def advance_phase(*, study: Study, to: str, by: User, reason: str = "") -> Study
             _check_apart(StudyKind.RETROSPECTIVE)
         if to == Phase.ACCRUAL and prospective and (points := undecided(study)):
             raise NotAllowedNow(_("The protocol has undecided points: %(codes)s.") % {"codes": ", ".join(points)})
+        if to == Phase.ACCRUAL and prospective and (against := activation.against_starting(study)):
+            raise NotAllowedNow(" ".join(against))
         study.save()
     return study
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from accounts.canonical import canonical
-from analysis.custody.acts import FAULT, NO, Options, Say, Stopped, key_of, passphrase, write
+from analysis.custody.acts import FAULT, NO, Options, Say, Stopped, key_of, now, passphrase, write
 from analysis.custody.words import _
 from predictions import sealing_keys
 from predictions.sealing_envelope import CUSTODIANS, disclose, enclose, envelope_json, peel, read_envelope
@@ -33,6 +33,17 @@ def prove(options: Options, say: Say) -> None:
     proof = sealing_keys.prove(key_of(options), options["challenge"].read_bytes())
     write(options["out"], json.dumps(proof, indent=1).encode() + b"\n", 0o644)
     say(_("Proof written to %(file)s") % {"file": options["out"]})
+
+
+def confirm(options: Options, say: Say) -> None:
+    """An outside holder confirms that a head was received by now."""
+    try:
+        head = json.loads(options["head"].read_bytes())
+        receipt = sealing_keys.confirm_head(key_of(options), head, now())
+    except (ValueError, KeyError, TypeError) as error:
+        raise Stopped(_("This is no head: %(error)r") % {"error": error}, FAULT) from None
+    write(options["out"], json.dumps(receipt, indent=1).encode() + b"\n", 0o644)
+    say(_("Receipt written to %(file)s; keep the head and the bundles where the platform cannot reach them.") % {"file": options["out"]})
 
 
 def drill_make(options: Options, say: Say) -> None:

@@ -17,6 +17,7 @@ ACTS = {
     "drill-make": "keys:drill_make",
     "drill-peel": "keys:drill_peel",
     "drill-open": "keys:drill_open",
+    "confirm": "keys:confirm",
     "approve": "requests:approve",
     "peel": "openings:peel",
     "open": "openings:open_",
@@ -27,6 +28,7 @@ ACTS = {
 """What a person asks for → the function that does it; only that one's module is loaded, so that a key can be made on little."""
 FILES = {
     "prove": ("challenge", "the challenge that you were sent"),
+    "confirm": ("head", "the head that was received"),
     "approve": ("request", "request.json"),
     "peel": ("bundle", "the bundle"),
     "open": ("half", "what the first custodian has peeled"),
@@ -39,6 +41,7 @@ FILES = {
 DOES = {
     "keygen": "make a key file, and beside it FILE.pub to hand out",
     "prove": "answer a challenge: proof that this key is really held",
+    "confirm": "an outside holder: confirm that a head was received by now",
     "approve": "show a request and sign it",
     "peel": "the first custodian: take off the outer layer of a bundle",
     "open": "the second custodian: open what the first has peeled, replay it, write tags and report",

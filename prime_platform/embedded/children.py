@@ -20,7 +20,7 @@ from prime_platform.embedded.supervise import Child
 # What everybody may know: where things are and how the platform is reached; and the machine's language and certificates.
 PUBLIC = (
     "PRIME_VAR", "PRIME_HTTP_PORT", "PRIME_DICOM_PORT", "PRIME_DICOM_TLS_PORT", "PRIME_EDGE_PORT", "PRIME_DICOM_AET", "PRIME_BIND",
-    "PRIME_PUBLIC_URL", "PRIME_DEMO", "PRIME_BATCH_AT", "PRIME_WEB_PROCESSES", "PRIME_POSTURE", "PATH", "LANG",
+    "PRIME_PUBLIC_URL", "PRIME_DEMO", "PRIME_SECOND_FACTOR", "PRIME_BATCH_AT", "PRIME_WEB_PROCESSES", "PRIME_POSTURE", "PATH", "LANG",
     "LC_ALL", "TZ", "SSL_CERT_FILE", "TMPDIR",
 )  # fmt: skip
 # Secrets by part. A part that is not named here gets none; an empty value says "none" to the settings, which would look for a file.

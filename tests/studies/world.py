@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.test import override_settings
+
 from accounts import people
 from accounts.models import User
 from prime_platform.demo import papers
@@ -64,15 +66,16 @@ def build(code: str = "DEMO", *, synthetic: bool = True) -> World:
 
 def _built(code: str, synthetic: bool) -> World:
     system = User.objects.system()
-    study = setup.create_study(
-        code=code,
-        title_zh="演示研究",
-        title_en="Demo study",
-        protocol_id="hcc_adjuvant",
-        accrual_from=date(2026, 1, 1),
-        synthetic=synthetic,
-        by=system,
-    )
+    with override_settings(PRIME_DEMO=synthetic):  # a real study is founded beside no demonstration
+        study = setup.create_study(
+            code=code,
+            title_zh="演示研究",
+            title_en="Demo study",
+            protocol_id="hcc_adjuvant",
+            accrual_from=date(2026, 1, 1),
+            synthetic=synthetic,
+            by=system,
+        )
     own, other = (open_center(study, center_code, system) for center_code in ("01", "02"))
     if synthetic:
         study = setup.advance_phase(study=study, to=Phase.ACCRUAL, by=system)

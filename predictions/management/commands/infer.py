@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from accounts import anchors
@@ -47,7 +47,9 @@ class Command(BaseCommand):
         due = next_time(timezone.now())
         while True:
             close_old_connections()
-            Heartbeat.objects.update_or_create(name="infer", defaults={"at": timezone.now()})
+            Heartbeat.objects.update_or_create(
+                name="infer", defaults={"at": timezone.now(), "detail": {"login": connection.settings_dict["USER"]}}
+            )
             if timezone.now() >= due:
                 self.run_all(software, only, hold=True)
                 due = next_time(timezone.now())

@@ -1,5 +1,6 @@
-"""`manage.py outside {export,verifier}`: what a holder outside needs to check a study's ledger without the platform (docs/outside.md)."""
+"""`manage.py outside {export,verifier,receive}`: what a holder needs to check a study's ledger, and what he confirms (docs/outside.md)."""
 
+import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import audit, prime_verify
 from accounts.models import User
 from predictions import outside
+from predictions.sealing_keys import PublicKey
 
-FAULT = 2
+NO, FAULT = 1, 2
 
 
 class Command(BaseCommand):
@@ -21,11 +23,17 @@ class Command(BaseCommand):
         exports = commands.add_parser("export", help="write the whole bundles and the newest head, for a holder who has none yet")
         exports.add_argument("--study", required=True, help="code of the study")
         verifier = commands.add_parser("verifier", help="write prime_verify.py, which needs Python and nothing else")
+        receives = commands.add_parser("receive", help="keep a holder's receipt (custodian confirm) as an outside anchor")
+        receives.add_argument("receipt", type=Path)
+        receives.add_argument("--holder", required=True, help="one word that names the holder")
+        receives.add_argument("--key", type=Path, required=True, help="FILE.pub of the holder, compared by voice")
+        receives.add_argument("--study", required=True, help="code of the study")
         for one in (exports, verifier):
             one.add_argument("--out", type=Path, required=True, help="a directory")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        options["out"].mkdir(mode=0o700, parents=True, exist_ok=True)
+        if options["command"] != "receive":
+            options["out"].mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in getattr(self, options["command"])(options):
             self.stdout.write(str(path))
 
@@ -36,6 +44,17 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=FAULT) from None
         audit.record(kind="export", by=User.objects.system(), subject="outside bundle", detail={"study": options["study"]})
         return written
+
+    def receive(self, options: dict[str, Any]) -> list[Path]:
+        try:
+            public = PublicKey.from_json(json.loads(options["key"].read_bytes()))
+            return [
+                outside.receive(study=options["study"], holder=options["holder"], public=public, receipt=options["receipt"].read_bytes())
+            ]
+        except outside.ReceiptRefused as refused:
+            raise CommandError(str(refused), returncode=NO) from None
+        except (ValueError, KeyError, OSError) as error:
+            raise CommandError(str(error), returncode=FAULT) from None
 
     def verifier(self, options: dict[str, Any]) -> list[Path]:
         source = Path(prime_verify.__file__)

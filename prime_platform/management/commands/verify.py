@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from prime_platform import verification
+from prime_platform import posture, verification
+from studies.models import Study
 
 
 class Command(BaseCommand):
@@ -16,10 +17,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
         parser.add_argument("--heads", type=Path, metavar="DIR", help="heads that came back from outside (docs/outside.md)")
+        parser.add_argument("--posture", action="store_true", help="say only what of this installation a real study must not have")
+        parser.add_argument("--study", help="with --posture: also the custodians and anchors of this study")
         parser.add_argument("--gap", type=int, default=3, help="name gaps of more days than this between heads (default: 3)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = verification.faults()
+        found = verification.faults() if not options["posture"] else {"posture": _posture(options["study"])}
         if options["heads"]:
             found["heads"] = _held_against(options["heads"], options["gap"])
         count = sum(len(faults) for faults in found.values())
@@ -44,3 +47,10 @@ def _held_against(folder: Path, gap: int) -> list[str]:
         return verification.against(folder, gap)
     except (ValueError, OSError) as error:
         raise CommandError(str(error), returncode=2) from None
+
+
+def _posture(code: str | None) -> list[str]:
+    study = Study.objects.filter(code=code).first() if code else None
+    if code and study is None:
+        raise CommandError(f"There is no study {code}.", returncode=2)
+    return [f"{each}: {sentence}" for each, sentence in posture.violations(posture.facts(study)).items()]
