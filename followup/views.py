@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from followup import duties, entry, events, forms, pages, refusals, treatment
+from followup import entry, events, forms, pages, refusals, treatment, treatment_lists, visit_lists
 from followup.models import Entry
 from studies import access
 from studies.forms import PageForm
@@ -131,7 +131,7 @@ def visits(request: HttpRequest) -> HttpResponse:
     """Whose window closes?"""
     _seen_by(request)
     asked = {key: request.GET.get(key, "") for key in ("state", "after")}
-    context = duties.visits_page(request.user, **asked, center=request.GET.get("center", "")[:2])
+    context = visit_lists.visits_page(request.user, **asked, center=request.GET.get("center", "")[:2])
     return render(request, "followup/visits.html", context)
 
 
@@ -139,7 +139,7 @@ def visits(request: HttpRequest) -> HttpResponse:
 def treatments(request: HttpRequest) -> HttpResponse:
     """Of whom is not known yet what was given, or that nothing was?"""
     _seen_by(request)
-    context = duties.treatment_page(request.user, state=request.GET.get("state", ""), after=request.GET.get("after", ""))
+    context = treatment_lists.treatment_page(request.user, state=request.GET.get("state", ""), after=request.GET.get("after", ""))
     return render(request, "followup/treatment.html", context)
 
 

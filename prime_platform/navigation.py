@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analysis import views as outcome
-from followup import duties, payable
 from followup import pages as followup_pages
+from followup import payable, treatment_lists, visit_lists
 from imaging import feature_list
 from prime_platform import worklist
 from studies import access, counting, pages
@@ -64,8 +64,8 @@ MENU: list[tuple[Promise, list[Place]]] = [
     (
         _("Follow-up"),
         [
-            Place(_("Visits"), "visits", followup_pages.VIEW, duties.visit_count),
-            Place(_("Treatment"), "treatment", followup_pages.VIEW, duties.treatment_count),
+            Place(_("Visits"), "visits", followup_pages.VIEW, visit_lists.visit_count),
+            Place(_("Treatment"), "treatment", followup_pages.VIEW, treatment_lists.treatment_count),
         ],
     ),
     (

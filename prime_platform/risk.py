@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 from accounts.models import User
 from accounts.once import once
 from analysis import svg
-from followup import duties, payable
+from followup import payable, visit_lists
 from prime_platform import completeness
 from studies import access, progress
 from studies.access import Permission
@@ -98,7 +98,7 @@ INDICATORS = (
     Indicator("baseline", gettext_lazy("Baseline not complete"), _one(_matrix, "baseline"), "completeness", {"state": "baseline"}),
     Indicator("phases", gettext_lazy("Phases missing"), _one(_matrix, "phases"), "completeness", {"state": "phases"}),
     Indicator("verification", gettext_lazy("Something to be compared with the source"), _due, "verification-due", {"state": "due"}),
-    Indicator("visits", gettext_lazy("Visits overdue"), duties.overdue_by_center, "visits", {"state": "overdue"}, per_cent=False),
+    Indicator("visits", gettext_lazy("Visits overdue"), visit_lists.overdue_by_center, "visits", {"state": "overdue"}, per_cent=False),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 from enum import StrEnum
+from functools import cache
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -139,6 +140,13 @@ def roles_granted(permission: str) -> list[Role]:
     return roles
 
 
+@cache
+def held_alike(permission: str) -> str:
+    """The first of the permissions to read that the same roles hold as this one: what is counted for one is counted for both."""
+    reading = sorted(frozenset[str]().union(*GRANTS.values()) - TASK_OF.keys())
+    return next(each for each in reading if roles_granted(each) == roles_granted(permission))
+
+
 def memberships_of(user: Person, on: date | None = None) -> QuerySet[Membership]:
     """The memberships in force on a day (today): begun, not ended, of an active person."""
     day = on or timezone.localdate()
@@ -191,6 +199,18 @@ def centers_for(user: Person, permission: str = Permission.PARTICIPANT_VIEW) -> 
     if permission in TASK_OF and isinstance(user, User):
         here &= standing.delegated(user, TASK_OF[permission], timezone.localdate())
     return Center.objects.filter(Q(study__in={membership.study_id for membership in held if not membership.center_id}) | here)
+
+
+def reach(user: Person, permission: str) -> Q:
+    """The condition on rows with a study and a center that a person reads by `permission`, as `centers_for` without its join: for counts.
+
+    Raises ValueError for a permission to enter, which the delegation log decides center by center.
+    """
+    if permission in TASK_OF:
+        raise ValueError(f"{permission!r} depends on what was delegated; ask centers_for")
+    held = [membership for membership in held_by(user) if membership.role in roles_granted(permission)]
+    here = Q(center__in={membership.center_id for membership in held if membership.center_id})
+    return Q(study__in={membership.study_id for membership in held if not membership.center_id}) | here
 
 
 def tasks_of(role: str) -> tuple[Task, ...]:

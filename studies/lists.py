@@ -87,7 +87,7 @@ def screening_log(user: User, *, state: str, after: str, narrowed: Narrowing | N
     if narrowed:
         lines = lines.filter(progress.on_record(leaves.condition(narrowed.leaf) or Q()))
         lines = lines.filter(center=narrowed.center) if narrowed.center else lines
-    page = page_of(lines.select_related("consent", "participant"), after, total=None if narrowed else counts[state])
+    page = page_of(lines.select_related("participant").prefetch_related("consent"), after, total=None if narrowed else counts[state])
     nobody = _("Nobody was screened yet. Every resection gets a line, enrolled or not.")
     empty = nobody if state == "all" and not narrowed else _("No line is in this state.")
     rows = [_screening_row(line) for line in page.rows]

@@ -12,9 +12,8 @@ from uuid import UUID
 from django.db.models import F, QuerySet
 
 from accounts.models import User
-from accounts.once import once
 from studies import entry, milestones, progress
-from studies.access import Permission, participants_for, roles_granted, screenings_for
+from studies.access import Permission, participants_for, screenings_for
 from studies.models import Milestone, Participant, Screening
 from studies.protocol import Protocol
 from studies.vocabulary import MilestoneKind
@@ -65,7 +64,8 @@ def participants(user: User, state: str = "all") -> QuerySet[Participant]:
 
 def participant_counts(user: User) -> dict[str, int]:
     """How long each of the lists of `participants` is, by state."""
-    return _counts(user, Permission.PARTICIPANT_VIEW)["people"]
+    tallied = progress.tally(user, Permission.PARTICIPANT_VIEW)
+    return {state: progress.counted(tallied, "people", state) for state in PARTICIPANT_STATES}
 
 
 def screenings(user: User, state: str = "all") -> QuerySet[Screening]:
@@ -75,17 +75,8 @@ def screenings(user: User, state: str = "all") -> QuerySet[Screening]:
 
 def screening_counts(user: User) -> dict[str, int]:
     """How long each of the lists of `screenings` is, by state."""
-    alike = roles_granted(Permission.SCREENING_VIEW) == roles_granted(Permission.PARTICIPANT_VIEW)
-    return _counts(user, Permission.PARTICIPANT_VIEW if alike else Permission.SCREENING_VIEW)["lines"]
-
-
-@once
-def _counts(user: User, permission: str) -> dict[str, dict[str, int]]:
-    """The lengths of both kinds of list where a person holds `permission`, in one query: every page asks for both."""
-    lists = {"people": PARTICIPANT_STATES, "lines": SCREENING_STATES}
-    named = {f"{kind}_{code}": condition for kind, states in lists.items() for code, condition in states.items()}
-    lengths = progress.lengths(progress.of(user, permission), named)
-    return {kind: {code: lengths[f"{kind}_{code}"] for code in states} for kind, states in lists.items()}
+    tallied = progress.tally(user, Permission.SCREENING_VIEW)
+    return {state: progress.counted(tallied, "lines", state) for state in SCREENING_STATES}
 
 
 def participant_count(user: User) -> int:

@@ -4,41 +4,22 @@ The rows are kept by triggers, whoever writes; pages read them, and `manage.py v
 what a page says is counted over narrow rows in one statement, and is the length of the list that it opens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet
 
 from accounts.models import User
-from studies.access import Permission, centers_for
+from accounts.once import once
+from studies.access import Permission, held_alike, reach, studies_of
 from studies.models import Progress
-from studies.vocabulary import ParticipantStatus, ScreeningStatus
+from studies.progress_lists import BITS, LINES, PEOPLE
 
-_ENROLLED = Q(person_status=ParticipantStatus.ENROLLED)
-PEOPLE: dict[str, Q] = {
-    "all": Q(participant__isnull=False),
-    "images_missing": Q(has_series=False, has_phases=False) & _ENROLLED,
-    "phases_to_confirm": Q(has_series=True, has_phases=False) & _ENROLLED,
-    "phases_complete": Q(has_phases=True) & _ENROLLED,
-    "running": Q(has_death=False) & _ENROLLED,
-    "sealed": Q(has_seal=True),
-    "withdrawn": Q(person_status=ParticipantStatus.WITHDRAWN),
-}
-"""The lists of participants that a page offers."""
-
-_OPEN = Q(status=ScreeningStatus.SCREENED)
-_AWAITED = Q(has_consent=True, awaits_pathology=True)
-LINES: dict[str, Q] = {
-    "all": Q(),
-    "unknown": _OPEN & Q(verdict="unknown") & ~_AWAITED,
-    "pathology_pending": _OPEN & Q(verdict="unknown") & _AWAITED,
-    "eligible": _OPEN & Q(verdict="pass"),
-    "fails": _OPEN & Q(verdict="fail"),
-    "open": _OPEN,
-    "excluded": Q(status=ScreeningStatus.EXCLUDED),
-    "enrolled": Q(status=ScreeningStatus.ENROLLED),
-}
-"""The lists of the screening log. `pathology_pending`: consented, and the report on the specimen is not there yet."""
+__all__ = ["DERIVED", "LINES", "PEOPLE", "Tally", "counted", "differing", "lengths", "of", "on_record", "tally", "verify", "window_ended"]
 
 DERIVED = (
     "screening_id, participant_id, study_id, center_id, surgery_date, status, verdict, awaits_pathology, has_consent, exclusion_reason, "
@@ -50,12 +31,47 @@ DERIVED = (
 
 def of(user: User, permission: str = Permission.PARTICIPANT_VIEW) -> QuerySet[Progress]:
     """The rows of the centers at which a person holds `permission`."""
-    return Progress.objects.filter(center__in=centers_for(user, permission))
+    return Progress.objects.filter(reach(user, permission))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many rows stand in the same lists, by their bits, and whether their treatment windows have ended."""
+
+    lists: int
+    ended: bool
+    rows: int
+
+
+def tally(user: User, permission: str) -> list[Tally]:
+    """Everybody a person reads by `permission`, counted in one query for all permissions that the same roles hold."""
+    return _tally(user, held_alike(permission))
+
+
+@once
+def _tally(user: User, permission: str) -> list[Tally]:
+    rows = of(user, permission).annotate(ended=window_ended(user, permission)).order_by().values_list("lists", "ended")
+    return [Tally(*each) for each in rows.annotate(rows=Count("*"))]
+
+
+def counted(tallied: Iterable[Tally], kind: str, code: str) -> int:
+    """How long the list of people or lines with this code is."""
+    bit = BITS.get((kind, code))
+    return sum(each.rows for each in tallied if bit is None or each.lists & bit)
 
 
 def lengths(rows: QuerySet[Progress], lists: dict[str, Q]) -> dict[str, int]:
-    """How long each list is, in one query."""
+    """How long lists by other conditions are, in one query."""
     return rows.aggregate(**{code: Count("pk", filter=condition) if condition else Count("pk") for code, condition in lists.items()})
+
+
+def window_ended(user: User, permission: str, prefix: str = "") -> ExpressionWrapper:
+    """Whether a treatment window has ended, by the day of surgery and each study's protocol and calendar."""
+    ended = [
+        Q(**{f"{prefix}study": study, f"{prefix}surgery_date__lte": study.today() - timedelta(days=study.protocol.adjuvant_window_days)})
+        for study in studies_of(user, permission)
+    ]
+    return ExpressionWrapper(reduce(or_, ended, Q(pk=None)), BooleanField())
 
 
 def on_record(condition: Q) -> Q:

@@ -89,7 +89,7 @@ def _pointers(model: type[models.Model], copied: list[type[models.Model]]) -> It
 def _copy(model: type[models.Model], copied: list[type[models.Model]], per_center: dict[str, int]) -> str:
     table, columns, values = model._meta.db_table, [], []
     moved = {model._meta.pk.column, *(field.column for field in _pointers(model, copied))}
-    for field in model._meta.concrete_fields:
+    for field in (field for field in model._meta.concrete_fields if not field.generated):
         columns.append(f'"{field.column}"')
         if field.column in moved:
             values.append(f't."{field.column}" + k * {STRIDE}')

@@ -41,11 +41,17 @@ def waiting(user: User) -> QuerySet[Participant]:
     begun, still, asks = _on_the_calendar(user)
     first = OuterRef("screening__consent__version__valid_from")
     newer = ConsentVersion.objects.filter(begun, center=OuterRef("center"), valid_from__gt=first).exclude(Exists(signed))
-    some = ConsentVersion.objects.filter(begun, asks)  # few centers have any: nobody else's consents are read
-    rows = pages.participants(user, "running").filter(center__in=some.values("center")).exclude(screening__consent__version=None)
+    rows = pages.participants(user, "running").filter(center__in=_asking(user)).exclude(screening__consent__version=None)
     return rows.filter(Exists(newer.filter(asks)), Exists(newer.filter(still))).annotate(
         held_code=Coalesce(Subquery(last.values("version__code")[:1]), F("screening__consent__version__code"))
     )
+
+
+@once
+def _asking(user: User) -> frozenset[int]:
+    """The centers with a version that asks to be signed again. Few have any: nobody else's consents are read, and mostly none."""
+    begun, _still, asks = _on_the_calendar(user)
+    return frozenset(ConsentVersion.objects.filter(begun, asks).values_list("center", flat=True))
 
 
 @once

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from studies import progress_lists
 from studies.models.participant import Participant, Screening
 from studies.models.study import Center, Study
 from studies.vocabulary import ParticipantStatus, ScreeningStatus, Withdrawal
@@ -13,7 +14,7 @@ class Progress(models.Model):
 
     Nothing here is entered and nothing changes with the day: what a list says about today compares `surgery_date` with it. The functions
     of the database behind it are in migration 0021; `studies.progress` holds them against the records. `visits_made` are codes
-    between commas: `,M1,M3,`.
+    between commas: `,M1,M3,`; `lists` are the bits of the lists in which the row stands.
     """
 
     screening = models.OneToOneField(Screening, models.PROTECT, related_name="progress")
@@ -42,9 +43,14 @@ class Progress(models.Model):
     has_declaration = models.BooleanField(db_default=False)
     is_dead = models.BooleanField(db_default=False)
     visits_made = models.TextField(db_default="", blank=True)
+    lists = models.GeneratedField(expression=progress_lists.standing(), output_field=models.IntegerField(), db_persist=True)
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["study", "center", "surgery_date", "visits_made"], condition=progress_lists.FOLLOWED, name="progress_followed"
+            ),
+            models.Index(fields=["study", "center", "surgery_date", "lists"], name="progress_counted"),
             models.Index(fields=["center", "surgery_date"]),
             models.Index(fields=["center", "verdict"], condition=Q(status=ScreeningStatus.SCREENED), name="progress_open_lines"),
         ]

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from followup import duties, entry, events, pages, treatment
+from followup import entry, events, pages, treatment, treatment_lists, visit_lists
 from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
 from studies import enrollment
 from studies.models import Participant
@@ -228,7 +228,7 @@ def test_contradiction_is_shown_until_one_is_voided(site: World, browser: Client
     send(browser, participant, "declaration")
     assert send(browser, participant, "course").status_code == 302
     assert "are both on record" in page(browser, participant)
-    assert duties.treatment_counts(site.people["coordinator01"])["contradicted"] == 1
+    assert treatment_lists.treatment_counts(site.people["coordinator01"])["contradicted"] == 1
     declaration = NoAdjuvantDeclaration.objects.get()
     browser.post(reverse("declaration-void", args=[declaration.uuid]), {"reason": "treated elsewhere"})
     assert "are both on record" not in page(browser, participant)
@@ -263,13 +263,15 @@ def test_lists_count_what_they_hold(site: World, browser: Client) -> None:
     world.enrolled(site, "02", surgery=today - timedelta(days=120))
     events.record_death(participant=people[4], on=day(people[4], 100), cause="hcc", by=by)
     enrollment.withdraw(participant=people[5], how_far="no_new_data", on=today, reason="moved", by=by)
-    numbers = {state: [(each.number, each.window.code) for each in duties.open_visits(by, state)] for state in duties.VISIT_FILTERS}
+    numbers = {
+        state: [(each.number, each.window.code) for each in visit_lists.open_visits(by, state)] for state in visit_lists.VISIT_FILTERS
+    }
     known = [person.study_number for person in people]
     assert numbers["overdue"] == [(known[3], "M1"), (known[2], "M1")]
     assert numbers["due"] == [(known[1], "M1"), (known[3], "M3")]
-    assert duties.visit_counts(by) == {state: len(rows) for state, rows in numbers.items()}
-    assert [row.study_number for row in duties.treatment_rows(by)] == [known[4], known[3]]
-    for name, counts in (("visits", duties.visit_counts(by)), ("treatment", duties.treatment_counts(by))):
+    assert visit_lists.visit_counts(by) == {state: len(rows) for state, rows in numbers.items()}
+    assert [row.study_number for row in treatment_lists.treatment_rows(by)] == [known[4], known[3]]
+    for name, counts in (("visits", visit_lists.visit_counts(by)), ("treatment", treatment_lists.treatment_counts(by))):
         for state, count in counts.items():
             answer = browser.get(reverse(name), {"state": state})
             assert (len(answer.context["rows"]), answer.context["total"]) == (count, count)
@@ -280,10 +282,10 @@ def test_treatment_of_who_wants_no_contact_is_still_asked_of_the_records(site: W
     today, by = timezone.localdate(), site.people["coordinator01"]
     person = world.enrolled(site, surgery=today - timedelta(days=125))
     enrollment.withdraw(participant=person, how_far="no_contact", on=today, reason="moved", by=by)
-    assert [row.study_number for row in duties.treatment_rows(by)] == [person.study_number]
-    assert duties.treatment_counts(by) == {"all": 1, "missing": 1, "unstated": 0, "contradicted": 0}
+    assert [row.study_number for row in treatment_lists.treatment_rows(by)] == [person.study_number]
+    assert treatment_lists.treatment_counts(by) == {"all": 1, "missing": 1, "unstated": 0, "contradicted": 0}
     treatment.declare_no_adjuvant(participant=Participant.objects.get(pk=person.pk), declared_on=today, source="record", by=by)
-    assert duties.treatment_counts(by)["all"] == 0
+    assert treatment_lists.treatment_counts(by)["all"] == 0
 
 
 def test_early_visit_counts_when_its_window_opens(site: World) -> None:
@@ -291,13 +293,14 @@ def test_early_visit_counts_when_its_window_opens(site: World) -> None:
     by, person = site.people["coordinator01"], world.enrolled(site, surgery=timezone.localdate() - timedelta(days=60))
     facts = {"modality": "CT", "adequate": True, "finding": "free", "by": by}
     events.record_assessment(participant=person, visit="M3", on=timezone.localdate(), **facts)
-    assert duties.visit_counts(by) == {"all": 1, "overdue": 1, "due": 0}
-    assert len(duties.open_visits(by)) == 1
+    assert visit_lists.visit_counts(by) == {"all": 1, "overdue": 1, "due": 0}
+    assert len(visit_lists.open_visits(by)) == 1
 
 
 def test_pages_of_the_lists_hold_everybody_once(site: World, browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Key-set paging by the end of the window; a foreign cursor begins anew."""
-    monkeypatch.setattr(duties, "ROWS", 2)
+    for lists in (visit_lists, treatment_lists):
+        monkeypatch.setattr(lists, "ROWS", 2)
     people = {world.enrolled(site, surgery=timezone.localdate() - timedelta(days=100)).study_number for _ in range(5)}
     for name, per_person in (("visits", 2), ("treatment", 1)):
         shown, address = [], reverse(name)
@@ -324,8 +327,8 @@ def test_lists_ask_the_same_number_of_queries_for_any_number_of_rows(site: World
         asked.append(len(queries))
     assert asked[0] == asked[1]
     with CaptureQueriesContext(connection) as queries:
-        duties.visits_page(site.people["coordinator01"], state="all", after="")
-        duties.treatment_page(site.people["coordinator01"], state="all", after="")
+        visit_lists.visits_page(site.people["coordinator01"], state="all", after="")
+        treatment_lists.treatment_page(site.people["coordinator01"], state="all", after="")
     assert len(queries) <= 20
 
 

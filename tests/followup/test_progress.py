@@ -16,11 +16,11 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
-from followup import duties, entry, events, pages, treatment
+from followup import entry, events, pages, treatment, treatment_lists, visit_lists
 from followup import progress as followup_progress
 from followup.models import Assessment, Death, NoAdjuvantDeclaration, TreatmentCourse
 from prime_platform.demo import papers
-from studies import consent, enrollment, milestones, progress, screening
+from studies import consent, enrollment, milestones, progress, progress_lists, screening
 from studies import entry as forms
 from studies.models import Consent, Entry, Milestone, Participant, Progress, Screening
 from studies.vocabulary import MilestoneKind as Kind
@@ -148,7 +148,7 @@ class History:
 
 def stored(line: Screening) -> dict[str, Any]:
     row = Progress.objects.filter(screening=line).values().get()
-    return {key: value for key, value in row.items() if key not in ("id", "screening_id")}
+    return {key: value for key, value in row.items() if key not in ("id", "screening_id", "lists")}
 
 
 @pytest.mark.django_db
@@ -160,8 +160,20 @@ def test_rows_say_what_the_records_say_after_any_history(seed: int) -> None:
     lines = list(Screening.objects.all())
     assert {line.pk: stored(line) for line in lines} == {line.pk: said(line) for line in lines}
     assert [*progress.verify(), *followup_progress.verify()] == []
-    assert [(each.number, each.window.code) for each in duties.open_visits(history.by)] == awaited(history.today)
-    assert duties.visit_counts(history.by)["all"] == len(awaited(history.today))
+    assert [(each.number, each.window.code) for each in visit_lists.open_visits(history.by)] == awaited(history.today)
+    assert visit_lists.visit_counts(history.by)["all"] == len(awaited(history.today))
+    check_bits_and_counts(history)
+
+
+def check_bits_and_counts(history: History) -> None:
+    """The number that the database derives against each list's condition, and each count of treatment windows against its list."""
+    conditions = {"people": progress_lists.PEOPLE, "lines": progress_lists.LINES, "accounts": progress_lists.ACCOUNTS}
+    rows = {row.pk: row.lists for row in Progress.objects.all()}
+    for (kind, code), bit in progress_lists.BITS.items():
+        stand = set(Progress.objects.filter(conditions[kind][code]).values_list("pk", flat=True))
+        assert {key for key, lists in rows.items() if lists & bit} == stand, (kind, code)
+    for state in treatment_lists.TREATMENT_FILTERS:
+        assert treatment_lists.treatment_counts(history.by)[state] == len(treatment_lists.treatment_rows(history.by, state)), state
 
 
 def awaited(today: date) -> list[tuple[str, str]]:
@@ -181,13 +193,13 @@ def test_pages_of_the_visits_are_the_whole_list_in_its_order() -> None:
     for ago in (38, 60, 60, 60, 120, 120):
         world.enrolled(site, surgery=timezone.localdate() - timedelta(days=ago))
     by = site.people["coordinator01"]
-    for state in duties.VISIT_FILTERS:
-        whole, paged, after = duties.open_visits(by, state), [], ""
-        while rows := duties.open_visits(by, state, after=after, limit=2):
+    for state in visit_lists.VISIT_FILTERS:
+        whole, paged, after = visit_lists.open_visits(by, state), [], ""
+        while rows := visit_lists.open_visits(by, state, after=after, limit=2):
             paged, after = paged + rows, rows[-1].key
         assert paged == whole
-        assert len(whole) == duties.visit_counts(by)[state]
-    assert all(one.key < next_one.key for one, next_one in pairwise(duties.open_visits(by)))
+        assert len(whole) == visit_lists.visit_counts(by)[state]
+    assert all(one.key < next_one.key for one, next_one in pairwise(visit_lists.open_visits(by)))
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.transitions import NotAllowedNow
-from followup import duties, events, treatment
+from followup import events, treatment, visit_lists
 from followup.models import Assessment
 from studies import enrollment, entry
 from studies.governance import withdrawal
@@ -97,9 +97,9 @@ def test_no_contact_stops_calls_and_keeps_the_look_into_records(world: World) ->
         events.record_contact(participant=person, on=LEFT + DAY, outcome="answered", by=world.coordinator)
     events.record_contact(participant=person, on=LEFT, outcome="answered", by=world.coordinator)
     look(world, person, LEFT + DAY)
-    waits = duties.open_visits(world.coordinator)
+    waits = visit_lists.open_visits(world.coordinator)
     assert waits and all(visit.no_contact for visit in waits)
-    assert duties.visit_counts(world.coordinator)["all"] == len(waits)
+    assert visit_lists.visit_counts(world.coordinator)["all"] == len(waits)
     client = Client()
     client.force_login(world.coordinator)
     assert "不联系" in client.get(reverse("visits")).content.decode()
@@ -108,7 +108,7 @@ def test_no_contact_stops_calls_and_keeps_the_look_into_records(world: World) ->
 
 def test_nobody_who_gives_no_data_waits_on_a_list(world: World) -> None:
     left(world, "no_new_data")
-    assert duties.open_visits(world.coordinator) == []
+    assert visit_lists.open_visits(world.coordinator) == []
 
 
 def test_erasure_is_asked_by_one_and_decided_by_another(world: World) -> None:

@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.models import User
 from studies import access, setup
 from studies.access import GRANTS, Permission
-from studies.models import Membership
+from studies.models import Membership, Progress
 from studies.vocabulary import ACTING_ROLES, CENTER_ROLES, KNOWING_ROLES, STUDY_ROLES, Role
 from tests.studies import world as worlds
 from tests.studies.world import World
@@ -76,6 +76,19 @@ def test_other_centers_rows_are_not_in_the_scope(world: World) -> None:
     assert set(access.participants_for(world.people[Role.MONITOR])) == {mine, theirs}
     assert list(access.screenings_for(world.coordinator)) == [mine.screening]
     assert not access.participants_for(world.people[Role.DMC]).exists()
+
+
+def test_reach_is_the_centers_without_their_join(world: World) -> None:
+    """For whoever may read whatever; a permission to enter depends on the delegation log and is refused."""
+    worlds.screened(world)
+    reading = sorted(frozenset[str]().union(*access.GRANTS.values()) - access.TASK_OF.keys())
+    for user in (*world.people.values(), User.objects.system()):
+        for permission in reading:
+            rows = Progress.objects.filter(access.reach(user, permission))
+            assert set(rows) == set(Progress.objects.filter(center__in=access.centers_for(user, permission)))
+            assert access.roles_granted(access.held_alike(permission)) == access.roles_granted(permission)
+    with pytest.raises(ValueError, match="delegated"):
+        access.reach(world.coordinator, "entry.record")
 
 
 def test_role_in_one_study_opens_nothing_in_another(world: World) -> None:
