@@ -11,7 +11,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID
 
-from imaging.edge import vocabulary
+from imaging.edge import deidentify, outlines, vocabulary
 from imaging.edge.rules import RULES
 
 KEYED_ROOT, STANDARD_ROOT = "2.25.", "1.2.840.10008."
@@ -23,6 +23,7 @@ STAMPS = frozenset(
         "PatientName", "PatientID", "ClinicalTrialSubjectID", "PatientIdentityRemoved", "DeidentificationMethod",
         "DeidentificationMethodCodeSequence", "CodeValue",
         "CodingSchemeDesignator", "CodeMeaning", "LongitudinalTemporalInformationModified", "RecognizableVisualFeatures",
+        "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence", *outlines.FIXED,
     }
 )  # fmt: skip
 _PHASE_WORDS = frozenset(code for code, _ in vocabulary.WORDS)
@@ -30,7 +31,17 @@ _AGENT_WORDS = frozenset(code for code, _ in vocabulary.AGENTS)
 _MAKER_WORDS = frozenset(code for code, _ in vocabulary.MAKERS)
 _OVERLAYS = frozenset((*range(0x5000, 0x5100), *range(0x6000, 0x6100)))  # curves and overlays
 _OTHER = frozenset({"OTHER"})
-_WORDS = {"words": _PHASE_WORDS, "agent": _AGENT_WORDS, "maker": _MAKER_WORDS | _OTHER, "code": vocabulary.CODES | _OTHER | {"CT", "MR"}}
+_REGION_WORDS = frozenset(code for code, _ in vocabulary.REGIONS) | {vocabulary.ANY_REGION}
+_MEANINGS = {meaning for _, meaning in deidentify.CODES_APPLIED} | {outlines.TISSUE[2]}
+_FIXED = {"CodeMeaning": _MEANINGS, **{keyword: {value} for keyword, value in outlines.FIXED.items()}}
+"""What the edge itself writes, word for word."""
+_WORDS = {
+    "words": _PHASE_WORDS,
+    "agent": _AGENT_WORDS,
+    "maker": _MAKER_WORDS | _OTHER,
+    "code": vocabulary.CODES | _OTHER | {"CT", "MR"},
+    "region": _REGION_WORDS,
+}
 
 
 class Malformed(Exception):
@@ -101,6 +112,8 @@ def _value_fault(element: DataElement, study_number: str) -> str:
 def _in_words(element: DataElement) -> bool:
     """Whether an element that may hold words holds known ones only."""
     rule = RULES.get(element.keyword, "")
+    if element.keyword in _FIXED:
+        return all(value in _FIXED[element.keyword] for value in _values(element))
     if rule == "device":
         text = "\\".join(_values(element))
         return vocabulary.device_words(text) == text

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.multival import MultiValue
 
 from imaging import clock, drawing, identity
+from imaging.edge.rules import OUTLINE_CLASSES
 from imaging.malformed import MALFORMED
 from imaging.syntaxes import TRANSFER_SYNTAXES
 
@@ -28,8 +29,11 @@ SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2.1": "CT",
     "1.2.840.10008.5.1.4.1.1.4": "MR",
     "1.2.840.10008.5.1.4.1.1.4.1": "MR",
+    **OUTLINE_CLASSES,
 }
-"""CT, Enhanced CT, MR and Enhanced MR Image Storage, and the modality each must state."""
+"""CT, Enhanced CT, MR and Enhanced MR Image Storage, segmentations and structure sets, and the modality each must state."""
+MOST_REFERENCES = 500
+"""Images that an outline is remembered to name; one would do to find its series."""
 
 FACTS = (
     "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "ConvolutionKernel", "KVP", "XRayTubeCurrent", "MagneticFieldStrength",
@@ -95,10 +99,27 @@ def _headers(asked: dict[str, Any]) -> dict[str, Any]:
             "acquired": _text(dataset.get("AcquisitionTime") or str(dataset.get("AcquisitionDateTime", ""))[8:]),
             "instance_number": _integer(dataset.get("InstanceNumber")),
             "facts": {keyword: _plain(dataset.get(keyword)) for keyword in FACTS if dataset.get(keyword) not in (None, "")},
-            "frames": list(_frames(dataset)),
+            "frames": [] if sop_class in OUTLINE_CLASSES else list(_frames(dataset)),
+            "references": _references(dataset) if sop_class in OUTLINE_CLASSES else {},
         }
     except MALFORMED:
         raise Unreadable("malformed") from None
+
+
+def _references(dataset: Dataset) -> dict[str, list[str]]:
+    """The UIDs of the series and images that an outline names, wherever it does."""
+    found: dict[str, dict[str, None]] = {"series": {}, "images": {}}
+    todo = [dataset]
+    while todo:
+        level = todo.pop()
+        for element in level:
+            if element.VR == "SQ":
+                todo.extend(element.value)
+            elif element.keyword == "SeriesInstanceUID" and level is not dataset:
+                found["series"][str(element.value)] = None
+            elif element.keyword == "ReferencedSOPInstanceUID" and len(found["images"]) < MOST_REFERENCES:
+                found["images"][str(element.value)] = None
+    return {name: list(uids) for name, uids in found.items()}
 
 
 def _read(path: Path) -> FileDataset:

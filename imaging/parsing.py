@@ -47,6 +47,7 @@ class Header:
     instance_number: int | None
     facts: dict[str, str]
     frames: list[dict[str, Any]]
+    references: dict[str, list[str]]
 
 
 @dataclass(frozen=True)

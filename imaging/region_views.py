@@ -36,7 +36,7 @@ def upload(request: HttpRequest, uuid: UUID) -> HttpResponse:
             treatment_known=ANSWERS.get(request.POST.get("treatment_known", "")),
             reader=request.POST.get("reader", ""),
             reason=request.POST.get("reason", ""),
-            segment=_number(request.POST.get("segment", "")),
+            segment=number(request.POST.get("segment", "")),
             session=request.POST.get("session", Roi.Session.COUNTS),
             by=request.user,
         )
@@ -88,7 +88,7 @@ def features_csv(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return response
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
     """A region's number as it was typed; None where the field was left empty. Raises ValidationError."""
     if not text.strip():
         return None

@@ -12,7 +12,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
+from imaging import proposals
 from imaging.edge.manifest import Manifest
+from imaging.edge.rules import OUTLINE_CLASSES
 from imaging.models import ArchivedObject, ImagingStudy, Instance, InstanceConflict, Package, Series
 from imaging.parsing import Header
 from imaging.refusals import Refused
@@ -36,6 +38,7 @@ def check_owner(participant: Participant, headers: Sequence[Header]) -> None:
     for uid, study_uid in series.values_list("series_instance_uid", "imaging_study__study_instance_uid"):
         if place[uid] != study_uid:
             raise Refused("other_examination")
+    proposals.check_owner(participant, headers)
     instances = Instance.objects.filter(**mine, sop_instance_uid__in=[header.sop_instance_uid for header in headers])
     if instances.exclude(series__participant=participant).exists():
         raise Refused("other_participant")
@@ -45,8 +48,13 @@ def register(*, package: Package, participant: Participant, manifest: Manifest, 
     """Write what is new of a package (`headers` by SHA-256); must stand within `audit.act`. Raises Refused as `check_owner` does."""
     check_owner(participant, list(headers.values()))
     objects = _objects(manifest, headers)
+    outlines = {sha256: header for sha256, header in headers.items() if header.sop_class in OUTLINE_CLASSES}
+    proposals.register(package=package, participant=participant, headers=outlines, objects=objects)
     for announced in manifest["series"]:
-        members = {sha256: header for sha256, header in headers.items() if header.series_instance_uid == announced["uid"]}
+        images = headers.keys() - outlines.keys()
+        members = {sha256: headers[sha256] for sha256 in images if headers[sha256].series_instance_uid == announced["uid"]}
+        if not members:
+            continue
         series = _series(participant, list(members.values()), by)
         _instances(series, package, members, objects)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from imaging.models import FeatureSet, Gateway, Roi, Series
+from imaging.models import FeatureSet, Gateway, ProposedOutline, Roi, Series
 from imaging.series import VIEW
 from studies.models import Participant
 from studies.trail.kinds import Guard, Kind
@@ -28,6 +28,11 @@ KINDS = (
             "reader": _("Reader"), "session": _("Drawn as"), "treatment_known": _("Treatment known to the reader"), "state": _("State"),
             "reason": _("Reason"), "file_format": _("Format of the file"), "segment": _("Number of the region"),
         },
+    ),
+    Kind(
+        ProposedOutline, _("Outline that came with the images"), VIEW, hidden=frozenset({"references", "sop_instance_uid"}),
+        guard=Guard(on="UPDATE", when="OLD.state IS DISTINCT FROM NEW.state"),
+        words={"state": _("State"), "reason": _("Reason")},
     ),
     Kind(
         Gateway, _("Gateway"), "gateway.view", way="center", leads="center", guard=None,

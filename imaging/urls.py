@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging import gateway_api, measuring_views, region_views, views
+from imaging import gateway_api, measuring_views, proposal_views, region_views, views
 
 urlpatterns = [
     path("series/<uuid:uuid>/", views.series, name="series"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("series/<uuid:uuid>/outline/state/", region_views.state, name="roi-state"),
     path("outlines/<uuid:uuid>/take-back/", region_views.void, name="roi-void"),
     path("outlines/<uuid:uuid>/measure/", region_views.measure, name="roi-measure"),
+    path("proposed-outlines/<uuid:uuid>/assign/", proposal_views.assign, name="outline-assign"),
+    path("proposed-outlines/<uuid:uuid>/decline/", proposal_views.decline, name="outline-decline"),
     path("outlines/<uuid:uuid>.dcm", region_views.outline_dicom, name="roi-dicom"),
     path("features/<uuid:uuid>.csv", region_views.features_csv, name="features-csv"),
     path("participants/<uuid:uuid>/viewer/", views.viewer, name="viewer"),

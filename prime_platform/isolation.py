@@ -74,7 +74,11 @@ BY_MODEL: dict[str, Rule] = {
     "studies.Reconsent": through("consent"),
     "imaging.Gateway": Rule(condition=f"{{table}}.center_id = ANY {CENTERS} OR {{table}}.code = current_setting('app.gateway', true)"),
     "imaging.ArchivedObject": pointed_at_by(
-        "imaging_instance.object_id", "imaging_instanceconflict.object_id", "imaging_keyslice.object_id", "imaging_roi.object_id"
+        "imaging_instance.object_id",
+        "imaging_instanceconflict.object_id",
+        "imaging_keyslice.object_id",
+        "imaging_roi.object_id",
+        "imaging_proposedoutline.object_id",
     ),
     "imaging.InstanceConflict": through("instance"),
 }

@@ -14,12 +14,12 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from imaging.edge import deidentify, frames
+from imaging.edge import frames, objections
 from imaging.edge.dicom.commands import UID
 from imaging.edge.dicom.negotiation import TRANSFER_SYNTAXES
 from imaging.edge.links import local
 from imaging.edge.manifest import MAX_OBJECT_BYTES
-from imaging.edge.rules import CT_MR_CLASSES, KEPT_CLASSES
+from imaging.edge.rules import CT_MR_CLASSES, KEPT_CLASSES, OUTLINE_CLASSES, STRUCTURE_SET
 
 MAX_DEPTH, MAX_ELEMENTS = 32, 100_000
 FIRST_CJK = 0x2E80
@@ -79,7 +79,7 @@ def _judge(dataset: Dataset, found: Examined, affected: tuple[str, str]) -> tupl
     sop_class = _text(dataset, "SOPClassUID")
     if (sop_class, found.sop_uid) != affected:
         return "quarantine", "sop-mismatch"
-    if sop_class not in CT_MR_CLASSES:
+    if sop_class not in CT_MR_CLASSES and sop_class not in OUTLINE_CLASSES:
         return ("quarantine", "class-not-handled") if sop_class in KEPT_CLASSES else ("discard", "class-not-used")
     try:
         reason = _fault(dataset, found)
@@ -93,13 +93,15 @@ def _fault(dataset: Dataset, found: Examined) -> str | None:
         return "missing-uid"
     if not found.ids:
         return "no-patient-id"
-    return deidentify.refusal(dataset) or _pixels(dataset)
+    return objections.refusal(dataset) or _pixels(dataset)
 
 
 def _pixels(dataset: Dataset) -> str | None:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax not in TRANSFER_SYNTAXES:
         return "transfer-syntax"
+    if _text(dataset, "SOPClassUID") == STRUCTURE_SET:
+        return None
     short = not syntax.is_encapsulated and len(dataset.get_item("PixelData").value) < frames.expected_length(dataset)
     return "pixel-length" if short else None
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.misc import is_dicom
 
-from imaging.edge import deidentify, keys, opening, study_number
+from imaging.edge import deidentify, keys, objections, opening, pseudonyms, study_number
 from imaging.edge.examination import examine, local_ids
 from imaging.edge.home import SOFTWARE
 from imaging.edge.opening import DONE, FAULT, NO
@@ -73,10 +73,10 @@ def clean(source: Path, out: Path, key: bytes, center: str, number: str | None) 
     if found.verdict != "instance":
         return Outcome(found.verdict, found.reason)
     image = dcmread(source)
-    subject = number or deidentify.keyed_subject(key, center, local_ids(image)[0][1])
+    subject = number or pseudonyms.keyed_subject(key, center, local_ids(image)[0][1])
     try:
         made = deidentify.deidentify(image, key=key, subject=subject, software=SOFTWARE)
-    except deidentify.Refused as reason:
+    except objections.Refused as reason:
         return Outcome("quarantine", str(reason))
     path = out / made.series_uid / f"{made.sop_uid}.dcm" if out.is_dir() else out
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from pydicom import dcmread
 
-from imaging.edge import acts, approvals, deidentify, envelope, intake, package, quarantine, state
+from imaging.edge import acts, approvals, deidentify, envelope, intake, objections, package, quarantine, state
 from imaging.edge.home import SOFTWARE, Home
 from imaging.edge.manifest import Manifest
 from imaging.edge.match import Batch
@@ -49,7 +49,7 @@ def clean_file(source: Path, out: Path, key: bytes, subject: str, accepted: froz
     """De-identify one file of the spool into `out`. Runs in the sandbox."""
     try:
         made = deidentify.deidentify(dcmread(source), key=key, subject=subject, software=SOFTWARE, accepted=accepted)
-    except deidentify.Refused as reason:
+    except objections.Refused as reason:
         return CleanedFile(reason=str(reason))
     out.write_bytes(made.data)
     return CleanedFile(

@@ -1,6 +1,6 @@
 """The quarantine: what is held and why, in words; a person releases or rejects it, and both stay written (`act`).
 
-A released image goes its normal way through the same rules; only the reasons of `deidentify.LOOKED_AT` are set aside by looking at it. A
+A released image goes its normal way through the same rules; only the reasons of `objections.LOOKED_AT` are set aside by looking at it. A
 rejected one is kept until the center's policy removes it. A conflicting second version can never replace the first.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from imaging.edge import acts, deidentify, envelope, state
+from imaging.edge import acts, envelope, objections, state
 from imaging.edge.home import Home
 from imaging.edge.spool import sync_directory
 from imaging.edge.words import Sentence
 
 REJECTED_DAYS = 90
 """Days after which a rejected image is removed, unless `edge.json` says another number in `rejected_days`."""
-AGAIN = frozenset({"mixed-patients", "two-participants", "not-cleaned"}) | deidentify.LOOKED_AT
+AGAIN = frozenset({"mixed-patients", "two-participants", "not-cleaned"}) | objections.LOOKED_AT
 """Reasons for which an image can be released; for every other the image itself must be sent again, right."""
 REASONS = {
     "burned-in": "The image says that text is burned into its pixels. Look at it: release it only when it names nobody.",
@@ -38,7 +38,7 @@ REASONS = {
     "pixel-length": "The pixels are cut short. Have it sent again; reject this one.",
     "pixel-frames": "The frames of the pixels do not fit together. Have it sent again; reject this one.",
     "transfer-syntax": "Its compression is not one that is taken. Have it sent in another one.",
-    "class-not-handled": "Outlines and slides have their own way to the platform. Reject it here.",
+    "class-not-handled": "Slides have their own way to the platform. Reject it here.",
 }
 OTHERWISE = "It could not be taken; the log of this machine has more."
 

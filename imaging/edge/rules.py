@@ -1,4 +1,4 @@
-"""The de-identification table: which attributes of a CT or MR image leave the hospital, and how. What is not listed is removed.
+"""The de-identification table: which attributes of a CT or MR image, or an outline on one, leave, and how. All else is removed.
 
 An allow-list after DICOM PS3.15 annex E (edition 2024b): basic profile 113100, clean descriptors 113105, retain longitudinal with full
 dates 113106, retain patient characteristics 113108 (DI-01, DI-02). It holds at every depth of sequences. A package names its SHA-256.
@@ -11,7 +11,7 @@ dates 113106, retain patient characteristics 113108 (DI-01, DI-02). It holds at 
 | class | a UID that DICOM itself registers |
 | code | words of `vocabulary.CODES`; another word of a multi-valued code becomes OTHER |
 | words | codes of phase, sequence, plane and region found in the text |
-| agent, maker | one code of a closed list |
+| agent, maker, region | one code of a closed list |
 | device | known product words and short version numbers |
 | age | completed years, 89 at most |
 | sex | M, F or O |
@@ -37,9 +37,11 @@ _TABLE = {
         NumberOfPhaseEncodingSteps EchoTrainLength PercentSampling PercentPhaseFieldOfView PixelBandwidth AcquisitionMatrix FlipAngle
         DiffusionBValue SpecificAbsorptionRateValue
         ContrastBolusVolume ContrastBolusTotalDose ContrastBolusIngredientConcentration ContrastFlowRate ContrastFlowDuration
-        DimensionIndexPointer FunctionalGroupPointer""",
-    "date": "StudyDate SeriesDate AcquisitionDate ContentDate",
-    "time": "StudyTime SeriesTime AcquisitionTime ContentTime ContrastBolusStartTime ContrastBolusStopTime",
+        DimensionIndexPointer FunctionalGroupPointer
+        SegmentNumber ReferencedSegmentNumber MaximumFractionalValue ROINumber ReferencedROINumber ROIDisplayColor ContourNumber
+        ContourSlabThickness NumberOfContourPoints ContourData ObservationNumber""",
+    "date": "StudyDate SeriesDate AcquisitionDate ContentDate StructureSetDate",
+    "time": "StudyTime SeriesTime AcquisitionTime ContentTime ContrastBolusStartTime ContrastBolusStopTime StructureSetTime",
     "datetime": "AcquisitionDateTime FrameAcquisitionDateTime FrameReferenceDateTime",
     "offset": "TimezoneOffsetFromUTC",
     "uid": """StudyInstanceUID SeriesInstanceUID SOPInstanceUID FrameOfReferenceUID SynchronizationFrameOfReferenceUID
@@ -50,7 +52,9 @@ _TABLE = {
         ScanningSequence SequenceVariant MRAcquisitionType FilterType LossyImageCompression LossyImageCompressionMethod
         BurnedInAnnotation ContrastBolusRoute AcquisitionType RotationDirection ExposureModulationType PixelPresentation
         VolumetricProperties VolumeBasedCalculationTechnique ComplexImageComponent AcquisitionContrast DimensionOrganizationType
-        VOILUTFunction PatientOrientation""",
+        VOILUTFunction PatientOrientation SegmentationType SegmentationFractionalType SegmentAlgorithmType ROIGenerationAlgorithm
+        RTROIInterpretedType ContourGeometricType""",
+    "region": "SegmentLabel ROIName",
     "words": "SeriesDescription ProtocolName AcquisitionProtocolDescription",
     "agent": "ContrastBolusAgent",
     "maker": "Manufacturer",
@@ -63,14 +67,18 @@ _TABLE = {
         FrameVOILUTSequence DimensionOrganizationSequence DimensionIndexSequence CTImageFrameTypeSequence MRImageFrameTypeSequence
         CTAcquisitionTypeSequence CTAcquisitionDetailsSequence CTTableDynamicsSequence CTPositionSequence CTGeometrySequence
         CTReconstructionSequence CTExposureSequence CTXRayDetailsSequence MRTimingAndRelatedParametersSequence MREchoSequence
-        MRAveragesSequence MRDiffusionSequence TemporalPositionSequence DerivationImageSequence""",
+        MRAveragesSequence MRDiffusionSequence TemporalPositionSequence DerivationImageSequence
+        SegmentSequence SegmentIdentificationSequence ReferencedSeriesSequence ReferencedInstanceSequence StructureSetROISequence
+        ROIContourSequence ContourSequence ContourImageSequence RTROIObservationsSequence ReferencedFrameOfReferenceSequence
+        RTReferencedStudySequence RTReferencedSeriesSequence""",
 }
 RULES: dict[str, str] = {keyword: rule for rule, keywords in _TABLE.items() for keyword in keywords.split()}
 
 _EMPTY_TEXT = """
     StudyDate StudyTime PatientSex PatientBirthDate StudyID AccessionNumber ReferringPhysicianName SeriesNumber InstanceNumber
     AcquisitionNumber Laterality PositionReferenceIndicator PatientOrientation Manufacturer KVP SliceThickness ScanOptions MRAcquisitionType
-    RepetitionTime EchoTime EchoTrainLength ContentDate ContentTime ContrastBolusAgent
+    RepetitionTime EchoTime EchoTrainLength ContentDate ContentTime ContrastBolusAgent ContentDescription ContentCreatorName
+    StructureSetDate StructureSetTime
 """
 EMPTY = frozenset(
     _EMPTY_TEXT.split()
@@ -84,22 +92,28 @@ CT_MR_CLASSES = frozenset(
         "1.2.840.10008.5.1.4.1.1.4.1",  # enhanced MR
     }
 )
+STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+OUTLINE_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",  # segmentation
+    "1.2.840.10008.5.1.4.1.1.66.7": "SEG",  # label map segmentation
+    STRUCTURE_SET: "RTSTRUCT",
+}
+"""What somebody outlined, and the modality that each class states: it arrives on the platform as a proposal for a person to assign."""
 KEPT_CLASSES = frozenset(
     {
-        "1.2.840.10008.5.1.4.1.1.66.4",  # segmentation
-        "1.2.840.10008.5.1.4.1.1.481.3",  # RT structure set
         "1.2.840.10008.5.1.4.1.1.77.1.6",  # whole slide image
     }
 )  # of use to the study, but not by this door: held in quarantine for a person. Every other class is discarded by rule.
 
 RULES_SHA256 = digest(
     {
-        "v": 2,  # raised with what a rule means
+        "v": 3,  # raised with what a rule means
         "rules": RULES,
         "empty": sorted(EMPTY),
         "words": [list(row) for row in vocabulary.WORDS],
         "agents": [list(row) for row in vocabulary.AGENTS],
         "makers": [list(row) for row in vocabulary.MAKERS],
         "codes": sorted(vocabulary.CODES),
+        "regions": [list(row) for row in vocabulary.REGIONS],
     }
 )

@@ -3,6 +3,7 @@
 from imaging.models.images import ArchivedObject, ImagingStudy, Instance, InstanceConflict, KeySlice, Series
 from imaging.models.lists import FeatureList
 from imaging.models.measures import Extraction, FeatureSet, Roi, RoiOutline
+from imaging.models.proposals import ProposedOutline
 from imaging.models.transport import Gateway, Package, PackageReceipt
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "KeySlice",
     "Package",
     "PackageReceipt",
+    "ProposedOutline",
     "Roi",
     "RoiOutline",
     "Series",

@@ -22,7 +22,7 @@ from accounts import audit
 from accounts.models import User
 from followup.pages import TABLES
 from imaging import archive
-from imaging.models import ArchivedObject, FeatureSet, ImagingStudy, KeySlice, Roi, Series
+from imaging.models import ArchivedObject, FeatureSet, Gateway, ImagingStudy, KeySlice, Package, ProposedOutline, Roi, Series
 from studies import entry as answers
 from studies.governance import gate
 from studies.laboratory import ranges
@@ -78,6 +78,7 @@ OBJECTS = {
     "withdrawal": "participant", "erasure-request": "participant", "erasure-decide": "erasure",
     "sign": "participant", "lock": "participant", "history": "course", "sign-center": "center", "center-lock": "center",
     "unlock": "unlock", "participant-trail": "participant", "participant-as-of": "participant", "participant-access": "participant",
+    "outline-assign": "proposal", "outline-decline": "proposal",
     "roi-upload": "series", "roi-state": "series", "roi-void": "roi", "roi-measure": "roi", "roi-dicom": "roi", "features-csv": "features",
 }  # fmt: skip
 """Addresses of one object, with the kind of object they name."""
@@ -150,6 +151,7 @@ def objects_at(site, center, participant, folder):
         "series": series.uuid,
         "slice": drawn.uuid,
         "roi": roi.uuid,
+        "proposal": proposed_on(series, drawn.object).uuid,
         "features": features.uuid,
     }
 
@@ -265,6 +267,18 @@ def measured_on(series, mask):
     return roi, FeatureSet.objects.create(
         roi=roi, revision=1, profile="prime", values=values, software={}, computed_at=timezone.now(), **hashes
     )
+
+
+def proposed_on(series, mask):
+    """An outline that came with the images, as ingest would have left it."""
+    by = User.objects.system()
+    with audit.act(by=by, action="test"):
+        gateway = Gateway.objects.create(center=series.center, code=f"{series.pk:011d}", public_key="0" * 44, added_by=by)
+        package = Package.objects.create(gateway=gateway, digest=f"{series.pk:064d}", size=1)
+        return ProposedOutline.objects.create(
+            center=series.center, participant=series.participant, sop_instance_uid=f"2.25.{series.pk}7", modality="SEG", object=mask,
+            package=package, references={"series": [series.series_instance_uid], "images": []},
+        )  # fmt: skip
 
 
 def entries_of(participant):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from imaging.edge import deidentify, keys
+from imaging.edge import keys, pseudonyms
 from tests.imaging.edge.parts import LOCAL_ID, pixel_hash, until
 from tests.journeys import pacs
 from tests.journeys.hospital import PROGRAMS, Hospital, parent
@@ -104,8 +104,8 @@ def check_exactly_once(hospital: Hospital, *pushes: Push) -> None:
     until(lambda: arrived(hospital), "everything archived", SETTLE + pushes[-1].count)
     key = keys.read_key(hospital.edge / "keys" / "center.key")
     images = [image for push in pushes for image in pacs.images(push.first, push.count)]
-    sent = {deidentify.keyed_uid(key, image.SOPInstanceUID): pixel_hash(image) for image in images}
-    promised = {deidentify.keyed_uid(key, uid) for push in pushes for uid in push.acknowledged()}
+    sent = {pseudonyms.keyed_uid(key, image.SOPInstanceUID): pixel_hash(image) for image in images}
+    promised = {pseudonyms.keyed_uid(key, uid) for push in pushes for uid in push.acknowledged()}
     assert promised == sent.keys(), "everything was acknowledged in the end"
     known = "select i.sop_instance_uid, o.sha256 from imaging_instance i join imaging_archivedobject o on o.id = i.object_id"
     archived = [row for row in hospital.rows(known) if row[0] in sent]

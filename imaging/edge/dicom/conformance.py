@@ -6,7 +6,7 @@ from imaging.edge import frames
 from imaging.edge.dicom.limits import Limits
 from imaging.edge.dicom.negotiation import COMMITMENT, LITTLE_ENDIAN, TRANSFER_SYNTAXES, VERIFICATION, supported
 from imaging.edge.part10 import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
-from imaging.edge.rules import CT_MR_CLASSES
+from imaging.edge.rules import CT_MR_CLASSES, OUTLINE_CLASSES
 
 HEAD = """# DICOM conformance statement of the hospital edge
 
@@ -89,7 +89,7 @@ def statement() -> str:
     limits = Limits()
     classes = sorted((_name(one.abstract_syntax), str(one.abstract_syntax)) for one in supported(True)[2:])
     syntaxes = "\n".join(f"| {_name(uid)} | {uid} | {_lossy(uid)} |" for uid in TRANSFER_SYNTAXES)
-    listed = "\n".join(f"| {name} | {uid} | {'kept' if uid in CT_MR_CLASSES else ''} |" for name, uid in classes)
+    listed = "\n".join(f"| {name} | {uid} | {'kept' if uid in CT_MR_CLASSES or uid in OUTLINE_CLASSES else ''} |" for name, uid in classes)
     return "".join(
         (
             HEAD,

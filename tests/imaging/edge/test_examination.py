@@ -31,7 +31,7 @@ def judged(image: Dataset, path: Path) -> tuple[str, str]:
     ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.33"}, "discard", "class-not-used"),
     ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.67"}, "discard", "class-not-used"),
     ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}, "discard", "class-not-used"),
-    ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, "quarantine", "class-not-handled"),
+    ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, "instance", ""),
     ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.6"}, "quarantine", "class-not-handled"),
 ])  # fmt: skip
 def test_each_object_gets_its_verdict(tmp_path: Path, changed: dict[str, Any], verdict: str, reason: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from imaging.edge import deidentify
+from imaging.edge import pseudonyms
 from imaging.edge.home import Home
 from tests.imaging.edge import sender
 from tests.imaging.edge.parts import EdgeProcess, Platform, pixel_hash, rows, until
@@ -30,9 +30,9 @@ def check_exactly_once(home: Home, platform: Platform, count: int, acknowledged:
     on_way = "SELECT count(*) FROM object WHERE state IN ('waiting', 'packing', 'packed')"
     until(lambda: not list(home.spool.iterdir()) and rows(home, on_way) == [(0,)], "everything archived", 60 + count)
     arrived = [dcmread(path) for path in platform.objects()]
-    samples = {deidentify.keyed_uid(home.center_key, image.SOPInstanceUID): pixel_hash(image) for image in sender.images(count)}
+    samples = {pseudonyms.keyed_uid(home.center_key, image.SOPInstanceUID): pixel_hash(image) for image in sender.images(count)}
     counted = Counter(str(image.SOPInstanceUID) for image in arrived)
-    promised = {deidentify.keyed_uid(home.center_key, uid) for uid in acknowledged.read_text().split()}
+    promised = {pseudonyms.keyed_uid(home.center_key, uid) for uid in acknowledged.read_text().split()}
     assert len(promised) == count
     assert promised <= counted.keys(), "an acknowledged instance is lost"
     assert set(counted.values()) == {1}, "an instance arrived twice"
