@@ -26,7 +26,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from prime_platform import navigation
+from prime_platform import heap, navigation
 from prime_platform.demo import crowd
 from prime_platform.embedded import logins, postgres
 
@@ -103,6 +103,8 @@ def measure(crowds: Crowds, rounds: int) -> list[Row]:
     names = [place.url_name for _, places in navigation.MENU for place in places]
     browsers, times = _browsers(crowds), defaultdict[tuple[str, str, int], list[float]](list)
     for turn in range(WARM + rounds):
+        if turn == WARM:
+            heap.settle()  # as the site's processes do
         for size in DATABASES:
             crowds.use(size, "web")
             browsers[size, "manager"].get(reverse("home"))  # the new connection learns the tables

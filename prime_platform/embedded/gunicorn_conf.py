@@ -27,3 +27,10 @@ _master = os.getpid()
 def post_fork(server: object, worker: object) -> None:
     """A worker does not outlive its master, however that one ends."""
     tether.die_with_parent(_master, signal.SIGKILL)
+
+
+def post_worker_init(worker: object) -> None:
+    """The site is loaded by now."""
+    from prime_platform import heap  # noqa: PLC0415 - Django is set up by the worker, not by this file
+
+    heap.settle()
