@@ -36,8 +36,8 @@ COPIES = {SMALL: (1, 99), LARGE: (100, 1_099)}
 DATABASES = {SMALL: logins.MAIN, LARGE: "prime_large"}
 PEOPLE = {"manager": "crowd", "coordinator": "crowd01coordinator"}
 """The data manager sees everybody, the coordinator half of them."""
-REPORTS = ("overview", "consecutiveness", "payable-visits")
-"""Pages that read the whole study by what they are; every other one is a list, or a frame around little."""
+REPORTS = ("overview", "consecutiveness", "payable-visits", "risk")
+"""Pages whose figures are taken over the records of the whole study; every other one is a list, or a frame around little."""
 ROUNDS, WARM = 9, 1
 
 
