@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from predictions.decision import Strategy
+from predictions.decision import INTENSITY, Strategy
 
 MODALITIES = ("clinical", "arterial", "venous", "slide", "report")
 REQUIRED = ("patient", "center", "strategy", "time", "event")
@@ -37,6 +37,8 @@ class TrainingTable:
     center: npt.NDArray[np.str_]
     sha256: str
     dropped_before_landmark: int
+    given: tuple[tuple[str, int], ...] = ()
+    """Patients of each strategy before any row was dropped."""
 
     @property
     def n(self) -> int:
@@ -45,7 +47,7 @@ class TrainingTable:
     def rows(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "TrainingTable":
         """The table of some of its rows, repeated where `keep` repeats an index."""
         parts = (self.x[keep], self.time[keep], self.event[keep], self.strategy[keep], self.center[keep])
-        return TrainingTable(self.features, *parts, self.sha256, self.dropped_before_landmark)
+        return TrainingTable(self.features, *parts, self.sha256, self.dropped_before_landmark, self.given)
 
 
 def read(path: Path, *, landmark: int, modalities: tuple[str, ...], allowed: Callable[[str], bool] = lambda feature: True) -> TrainingTable:
@@ -54,8 +56,15 @@ def read(path: Path, *, landmark: int, modalities: tuple[str, ...], allowed: Cal
 
     Raises TableRefused with a sentence for a file that breaks the contract.
     """
-    data = path.read_bytes()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, encoding="utf-8-sig", dtype={"center": str})
+    return of_frame(frame, sha256=sha256, landmark=landmark, modalities=modalities, allowed=allowed)
+
+
+def of_frame(
+    frame: pd.DataFrame, *, sha256: str, landmark: int, modalities: tuple[str, ...], allowed: Callable[[str], bool] = lambda feature: True
+) -> TrainingTable:
+    """A table in memory, checked as `read` does."""
     _check(frame)
     late = frame[frame["time"] > landmark]
     features = tuple(name for name in frame.columns if name.split("_")[0] in modalities and allowed(name))
@@ -70,8 +79,9 @@ def read(path: Path, *, landmark: int, modalities: tuple[str, ...], allowed: Cal
         late["event"].to_numpy().astype(bool),
         late["strategy"].to_numpy(str),
         late["center"].to_numpy(str),
-        hashlib.sha256(data).hexdigest(),
+        sha256,
         len(frame) - len(late),
+        tuple((str(strategy), int((frame["strategy"] == strategy).sum())) for strategy in INTENSITY),
     )
 
 

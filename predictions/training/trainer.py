@@ -23,7 +23,11 @@ SMALLEST = 1e-10
 
 
 class TrainingRefused(Exception):
-    """The data cannot answer the question; the text says for which strategies and why."""
+    """The data cannot answer the question; the text says for which strategies and why, `counts` what it rests on."""
+
+    def __init__(self, said: str, counts: dict[str, Any] | None = None) -> None:
+        super().__init__(said)
+        self.counts = counts or {}
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,9 @@ def train(table: TrainingTable, *, tier: str, landmark: int, margin: float, seed
     """Train on a checked table. Raises TrainingRefused where a strategy has fewer than 10 events after the landmark."""
     arms = arms_of(table)
     if thin := [name for name, arm in arms.items() if arm["events"] < LEAST_EVENTS]:
-        counts = ", ".join(f"{name} {arms[name]['n']} patients with {arms[name]['events']} events" for name in thin)
-        raise TrainingRefused(f"{len(thin)} of 4 strategies cannot be estimated ({counts}); each needs {LEAST_EVENTS} events")
+        said = ", ".join(f"{name} {arms[name]['n']} patients with {arms[name]['events']} events" for name in thin)
+        sentence = f"{len(thin)} of 4 strategies cannot be estimated ({said}); each needs {LEAST_EVENTS} events"
+        raise TrainingRefused(sentence, {"arms": arms, "notes": [f"before the landmark: {_given(table)}"]})
     if len(np.unique(table.center)) < 3:
         raise TrainingRefused("fewer than three centers: nothing can be held out while the penalty is chosen by centers")
     alpha = slearner.choose_alpha(table, landmark=landmark)
@@ -58,6 +63,10 @@ def train(table: TrainingTable, *, tier: str, landmark: int, margin: float, seed
         "warnings": [],
     }
     return Trained(artefact.dump(model), report)
+
+
+def _given(table: TrainingTable) -> str:
+    return ", ".join(f"{name} {count}" for name, count in table.given)
 
 
 def arms_of(table: TrainingTable) -> dict[str, dict[str, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from predictions.training.measures.intervals import Floats, Ints
-from predictions.training.prime import judged, model_file, pipeline, validation
+from predictions.training.prime import judged, model_file, pipeline, shortcuts, validation
 from predictions.training.prime.cohort import Cohort
 from predictions.training.prime.judged import HORIZONS, MONTH, Repeat
 from predictions.training.prime.preset import Preset
@@ -62,6 +62,12 @@ def prepare(cohort: Cohort, model: str, *, landmark: int) -> tuple[Cohort, Targe
     return kept, _enough(Survival(kept.time - landmark, kept.event), kept), said
 
 
+def training_part(rows: Cohort, target: Target) -> tuple[Cohort, Target]:
+    """The rows to learn from: those that are not external."""
+    inside = np.flatnonzero(~rows.external)
+    return rows.rows(inside), target.rows(inside)
+
+
 def here(task: Task) -> Work:
     """Run jobs one after another in this process."""
 
@@ -74,8 +80,8 @@ def here(task: Task) -> Work:
 def train(cohort: Cohort, model: str, task: Task, *, work: Work | None = None) -> Made:
     """Train PRIME-R or PRIME-S on the rows of `split` train; rows of `external` are only asked. Raises TrainingRefused."""
     rows, target, notes = prepare(cohort, model, landmark=task.landmark)
-    inside, outside = np.flatnonzero(~rows.external), np.flatnonzero(rows.external)
-    own, own_target = rows.rows(inside), target.rows(inside)
+    outside = np.flatnonzero(rows.external)
+    own, own_target = training_part(rows, target)
     jobs = list(validation.jobs(task.preset))
     said = (work or here(task))(own, own_target, jobs)
     repeats = _repeats(own, own_target, jobs, said, task)
@@ -102,6 +108,7 @@ def train(cohort: Cohort, model: str, task: Task, *, work: Work | None = None) -
         "selected_features": {name: list(each.inputs.features) for name, each in fitted.branches.items()},
         "branches": {name: _branch(each) for name, each in fitted.branches.items()},
         "fusion": _fusion(fitted),
+        "shapley": _shares(said),
         "departures": [dict(each) for each in task.preset.departures],
         "warnings": [*cohort.notes, *notes, *_warnings(fitted)],
     }
@@ -110,12 +117,19 @@ def train(cohort: Cohort, model: str, task: Task, *, work: Work | None = None) -
     return Made(artefact, report, fitted)
 
 
+def optimism(cohort: Cohort, model: str, task: Task) -> list[dict[str, Any]]:
+    """What each shortcut of the published code would have added on these rows."""
+    rows, target, _ = prepare(cohort, model, landmark=task.landmark)
+    return shortcuts.ablation(*training_part(rows, target))
+
+
 def _enough(target: Target, cohort: Cohort) -> Target:
     own = ~cohort.external
     n, events = int(own.sum()), int(target.event[own].sum())
-    if n < LEAST_PATIENTS or min(events, n - events) < LEAST_EACH:
+    fewest = events if isinstance(target, Survival) else min(events, n - events)
+    if n < LEAST_PATIENTS or fewest < LEAST_EACH:
         raise TrainingRefused(
-            f"{n} patients, {events} with the outcome: the least to learn from is {LEAST_PATIENTS}, with {LEAST_EACH} on either side"
+            f"{n} patients, {events} with the outcome, are too few: {LEAST_PATIENTS} and {LEAST_EACH} of each outcome are the least"
         )
     return target
 
@@ -207,6 +221,15 @@ def _fusion(fitted: pipeline.Fitted) -> dict[str, Any]:
     weights = {name: float(weight) for name, weight in zip(names, fitted.fused.weights, strict=True)}
     softmax = {name: float(weight) for name, weight in zip(names, fitted.softmax, strict=True)}
     return {"weights": weights, "softmax_weights": softmax, "cut": fitted.cut, "slope": fitted.slope}
+
+
+def _shares(said: Sequence[Said]) -> dict[str, float]:
+    """Mean absolute Shapley values averaged over the folds, largest first; a fold that did not use a feature counts as nothing."""
+    total: dict[str, float] = {}
+    for each in said:
+        for name, value in each.shares.items():
+            total[name] = total.get(name, 0.0) + value / len(said)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0]))[:20])
 
 
 def _missing(cohort: Cohort) -> dict[str, float]:

@@ -53,6 +53,7 @@ class Preset:
     folds: int
     repeats: int
     inner_folds: int
+    shapley_orders: int
     most_missing: float
     response: Settings
     survival: Settings
@@ -78,6 +79,7 @@ def load(name_or_path: str) -> Preset:
         value["validation"]["folds"],
         value["validation"]["repeats"],
         value["validation"]["inner_folds"],
+        value["validation"].get("shapley_orders", 0),
         value["preparation"]["most_missing"],
         _settings(value["response"]),
         _settings(value["survival"]),

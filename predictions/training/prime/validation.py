@@ -5,14 +5,14 @@ order, and again after a stop. Pure.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from predictions.training.folds import labels
 from predictions.training.measures.intervals import Floats, Ints
-from predictions.training.prime import pipeline
+from predictions.training.prime import pipeline, shapley
 from predictions.training.prime.cohort import Cohort
 from predictions.training.prime.preset import Preset
 from predictions.training.prime.targets import Response, Survival
@@ -30,12 +30,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Said:
-    """What one job's models said of its held-out `rows`: by branch, `late` and `early`; survival at `days`, or None."""
+    """What one job's models said of its held-out `rows`: by branch, `late` and `early`; survival at `days`, or None.
+
+    `shares`: feature → mean absolute Shapley value of the fused answer in these rows; empty where the preset asks for none.
+    """
 
     rows: Ints
     answers: dict[str, Floats]
     high: Floats | None = None
     survival: Floats | None = None
+    shares: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -43,6 +47,7 @@ class Said:
             "answers": {name: values.tolist() for name, values in self.answers.items()},
             "high": None if self.high is None else self.high.tolist(),
             "survival": None if self.survival is None else self.survival.tolist(),
+            "shares": self.shares,
         }
 
     @classmethod
@@ -51,7 +56,7 @@ class Said:
             return None if part is None else np.array(part, dtype=np.float64)
 
         answers = {name: np.array(values, dtype=np.float64) for name, values in value["answers"].items()}
-        return cls(np.array(value["rows"], dtype=np.int64), answers, read(value["high"]), read(value["survival"]))
+        return cls(np.array(value["rows"], dtype=np.int64), answers, read(value["high"]), read(value["survival"]), value["shares"])
 
 
 def jobs(preset: Preset) -> Iterator[Job]:
@@ -70,7 +75,20 @@ def run(cohort: Cohort, target: Target, job: Job, *, preset: Preset, seed: int, 
     fold = fold_labels(target, job, preset=preset, seed=seed)
     inside, outside = np.flatnonzero(fold != job.fold), np.flatnonzero(fold == job.fold)
     fitted = fit(cohort.features, cohort.x[inside], target.rows(inside), preset=preset, seed=seed)
-    return ask(fitted, cohort, outside, days=days)
+    said = ask(fitted, cohort, outside, days=days)
+    return replace(said, shares=shares(fitted, cohort, inside, outside, orders=preset.shapley_orders, seed=seed))
+
+
+def shares(fitted: pipeline.Fitted, cohort: Cohort, inside: Ints, outside: Ints, *, orders: int, seed: int) -> dict[str, float]:
+    """Mean absolute Shapley values of the fused answer in held-out rows, against training rows (PM-04)."""
+    used = sorted({name for each in fitted.branches.values() for name in each.inputs.features})
+    if not orders or not used:
+        return {}
+    places = tuple(cohort.features.index(name) for name in used)
+    found = shapley.values(
+        lambda rows: fitted.predict(cohort.features, rows), cohort.x[outside], cohort.x[inside], places=places, orders=orders, seed=seed
+    )
+    return {name: float(value) for name, value in zip(used, np.abs(found).mean(axis=0), strict=True)}
 
 
 def fit(features: tuple[str, ...], x: Floats, target: Target, *, preset: Preset, seed: int) -> pipeline.Fitted:
