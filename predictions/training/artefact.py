@@ -27,7 +27,8 @@ class ArtefactRefused(ValueError):
 
 @dataclass(frozen=True)
 class Terms:
-    """One fit: sparse coefficients by place in the design, and the baseline cumulative hazard at each of HORIZONS."""
+    """One fit: sparse coefficients by place in the design, and the baseline cumulative hazard at each of HORIZONS, either one for
+    all strategies or one after the other for each of INTENSITY."""
 
     coefficients: Mapping[int, float]
     hazard: tuple[float, ...]
@@ -149,7 +150,8 @@ def _survival(terms: Terms, z: Sequence[float]) -> list[tuple[float, ...]]:
             own = [terms.coefficients.get(main, 0.0)]
             own += [value * z[place - start] for place, value in terms.coefficients.items() if start <= place < start + p]
         risk = math.exp(math.fsum(shared + own))
-        curves.append(tuple(math.exp(-hazard * risk) for hazard in terms.hazard))
+        start = k * len(HORIZONS) if len(terms.hazard) > len(HORIZONS) else 0
+        curves.append(tuple(math.exp(-hazard * risk) for hazard in terms.hazard[start : start + len(HORIZONS)]))
     return curves
 
 
@@ -199,7 +201,10 @@ def _terms(value: dict[str, Any]) -> Terms:
     places = value["places"]
     if any(one >= other for one, other in pairwise(places)):
         raise ArtefactRefused("the coefficients are not in order")
-    return Terms(dict(zip(places, _floats(value["values"]), strict=True)), _floats(value["hazard"]))
+    hazard = _floats(value["hazard"])
+    if len(hazard) not in {len(HORIZONS), len(HORIZONS) * len(INTENSITY)}:
+        raise ArtefactRefused("a hazard stands for every horizon, once or for each strategy")
+    return Terms(dict(zip(places, _floats(value["values"]), strict=True)), hazard)
 
 
 def _texts(values: Sequence[float]) -> list[str]:

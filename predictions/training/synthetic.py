@@ -13,6 +13,7 @@ from predictions.decision import INTENSITY
 
 NO_EFFECT = (0.0, 0.0, 0.0, 0.0)
 SHARES = (0.60, 0.25, 0.05, 0.10)  # of SURG, TACE, SYS, TACE_SYS
+HAZARD, PROGNOSTIC = 0.00042, 0.7  # a day, at mean prognosis and without effect; log hazard ratio per unit of prognosis
 RADIOMICS = ("original_firstorder_Entropy", "original_glcm_Contrast", "original_shape_MeshVolume")
 
 
@@ -34,7 +35,7 @@ def table(n: int, *, seed: int, truth: Truth | None = None, centers: int = 8, im
     prognosis = risk(frame)
     strategy = choose(prognosis, truth, random)
     effect = np.array(truth.effect)[strategy] + np.array(truth.interaction)[strategy] * prognosis
-    onset = random.exponential(1 / (0.00042 * np.exp(0.7 * prognosis + effect)))
+    onset = random.exponential(1 / (HAZARD * np.exp(PROGNOSTIC * prognosis + effect)))
     censored = random.uniform(600, 1826, n)
     head = {
         "patient": [f"S{number:05d}" for number in range(n)],
@@ -44,6 +45,13 @@ def table(n: int, *, seed: int, truth: Truth | None = None, centers: int = 8, im
         "event": (onset <= censored).astype(int),
     }
     return pd.concat([pd.DataFrame(head), frame], axis=1)
+
+
+def survival(frame: pd.DataFrame, truth: Truth, *, since: int, until: float) -> np.ndarray:
+    """The true P(recurrence-free at day `until` | recurrence-free at day `since`) under each strategy: (n, strategies)."""
+    prognosis = risk(frame)[:, None]
+    log_hazard = PROGNOSTIC * prognosis + np.array(truth.effect) + np.array(truth.interaction) * prognosis
+    return np.asarray(np.exp(-HAZARD * np.exp(log_hazard) * (until - since)))
 
 
 def features(n: int, random: np.random.Generator, *, images: bool) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from predictions.decision import INTENSITY
 from predictions.payload import HORIZONS
 from predictions.training import artefact, preparation, slearner
-from predictions.training.slearner import Fit
+from predictions.training.slearner import Fit, Learner
 from predictions.training.table import Floats, TrainingTable
 
 MONTH = 30.4375  # days
@@ -38,8 +38,8 @@ class Trained:
     report: dict[str, Any]
 
 
-def train(table: TrainingTable, *, tier: str, landmark: int, margin: float, seed: int, replicates: int = REPLICATES) -> Trained:
-    """Train on a checked table. Raises TrainingRefused where a strategy has fewer than 10 events after the landmark."""
+def check(table: TrainingTable) -> None:
+    """Raise TrainingRefused where a strategy has fewer than 10 events after the landmark, or fewer than three centers are there."""
     arms = arms_of(table)
     if thin := [name for name, arm in arms.items() if arm["events"] < LEAST_EVENTS]:
         said = ", ".join(f"{name} {arms[name]['n']} patients with {arms[name]['events']} events" for name in thin)
@@ -47,19 +47,26 @@ def train(table: TrainingTable, *, tier: str, landmark: int, margin: float, seed
         raise TrainingRefused(sentence, {"arms": arms, "notes": [f"before the landmark: {_given(table)}"]})
     if len(np.unique(table.center)) < 3:
         raise TrainingRefused("fewer than three centers: nothing can be held out while the penalty is chosen by centers")
-    alpha = slearner.choose_alpha(table, landmark=landmark)
-    [fitted] = slearner.fit(table, landmark=landmark, alpha=alpha)
-    draws = bootstrap(table, alpha=alpha, landmark=landmark, seed=seed, replicates=replicates)
+
+
+def train(
+    table: TrainingTable, *, tier: str, landmark: int, margin: float, seed: int, replicates: int = REPLICATES, learn: Learner = slearner.fit
+) -> Trained:
+    """Train on a checked table. Raises TrainingRefused as `check` does."""
+    check(table)
+    alpha = slearner.choose_alpha(table, landmark=landmark, learn=learn)
+    [fitted] = learn(table, landmark=landmark, alpha=alpha)
+    draws = bootstrap(table, alpha=alpha, landmark=landmark, seed=seed, replicates=replicates, learn=learn)
     model = assemble(table, fitted, draws, tier=tier, landmark=landmark, margin=margin)
     report = {
         "n": table.n,
         "events": int(table.event.sum()),
         "dropped_before_landmark": table.dropped_before_landmark,
-        "arms": arms,
+        "arms": arms_of(table),
         "alpha": alpha,
         "selected_features": selected(fitted),
         "apparent": {"c_index": {"estimate": slearner.concordance(fitted, table), "lower": None, "upper": None}},
-        **held_out(table, landmark=landmark, seed=seed),
+        **held_out(table, landmark=landmark, seed=seed, learn=learn),
         "warnings": [],
     }
     return Trained(artefact.dump(model), report)
@@ -78,18 +85,18 @@ def arms_of(table: TrainingTable) -> dict[str, dict[str, int]]:
     return arms
 
 
-def bootstrap(table: TrainingTable, *, alpha: float, landmark: int, seed: int, replicates: int) -> list[Fit]:
+def bootstrap(table: TrainingTable, *, alpha: float, landmark: int, seed: int, replicates: int, learn: Learner = slearner.fit) -> list[Fit]:
     """Refits at the chosen penalty on patients drawn with replacement within center and strategy, preparation included."""
     random = np.random.default_rng(seed)
     cells = [np.flatnonzero((table.center == c) & (table.strategy == s)) for c in np.unique(table.center) for s in INTENSITY]
     fits = []
     for _ in range(replicates):
         drawn = np.concatenate([random.choice(cell, len(cell)) for cell in cells if len(cell)])
-        fits += slearner.fit(table.rows(drawn), landmark=landmark, alpha=alpha)
+        fits += learn(table.rows(drawn), landmark=landmark, alpha=alpha)
     return fits
 
 
-def held_out(table: TrainingTable, *, landmark: int, seed: int) -> dict[str, Any]:
+def held_out(table: TrainingTable, *, landmark: int, seed: int, learn: Learner = slearner.fit) -> dict[str, Any]:
     """C at each center by a model that never saw it (its penalty chosen without it too); events weigh the mean.
 
     The interval is a percentile bootstrap over centers. Returns `held_out` and `by_center`.
@@ -99,7 +106,7 @@ def held_out(table: TrainingTable, *, landmark: int, seed: int) -> dict[str, Any
         inside, outside = table.rows(table.center != center), table.rows(table.center == center)
         if outside.event.sum() < 2:
             continue
-        [fitted] = slearner.fit(inside, landmark=landmark, alpha=slearner.choose_alpha(inside, landmark=landmark))
+        [fitted] = learn(inside, landmark=landmark, alpha=slearner.choose_alpha(inside, landmark=landmark, learn=learn))
         events = int(outside.event.sum())
         by_center[str(center)] = {"n": outside.n, "events": events, "c_index": slearner.concordance(fitted, outside)}
     values = np.array([each["c_index"] for each in by_center.values()])
@@ -157,7 +164,7 @@ def _terms(fitted: Fit, onto: preparation.Preparation, landmark: int) -> artefac
     values = np.concatenate([rescaled[0], marks, *rescaled[1:]])
     coefficients = {place: float(value) for place, value in enumerate(values) if abs(value) > SMALLEST}
     days = np.array(HORIZONS) * MONTH - landmark
-    hazard = fitted.hazard_at(days) * np.exp(shifts[0])
+    hazard = (fitted.hazards_at(days).ravel() if fitted.arms else fitted.hazard_at(days)) * np.exp(shifts[0])
     if len(values) != p + len(slearner.TREATED) * (p + 1):
         raise AssertionError("the design has another width")
     return artefact.Terms(coefficients, tuple(map(float, hazard)))

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from predictions.training import feature_list, outcome, table, trainer
 from predictions.training.foreign import mapping
+from predictions.training.policy import choice, value
 from predictions.training.prime import cohort, fanout, laboratory, preset
 from studies import protocol
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         strategy.add_argument("--tier", choices=sorted(TIERS), default="1", help="0: clinical; 1: clinical + two CT phases (default)")
         strategy.add_argument("--protocol", default="hcc_adjuvant", help="whose landmark and margin hold (default: %(default)s)")
         strategy.add_argument("--replicates", type=int, default=trainer.REPLICATES, help="bootstrap refits (default: %(default)s)")
+        strategy.add_argument("--policy-replicates", type=int, default=value.REPLICATES, help="the same for each held-out center")
         prime = parser.add_argument_group("prime-r and prime-s")
         prime.add_argument("--preset", default="prime-robust", help=f"{', '.join(preset.NAMES)}, or a file (default: %(default)s)")
         prime.add_argument("--lesions", choices=cohort.LESIONS, help="what stands for a patient with several lesions")
@@ -74,12 +76,15 @@ class Command(BaseCommand):
             data = table.of_frame(frame, sha256=sha256, **named)
         else:
             data, said = table.read(options["data"], **named), []
-        settings = {"tier": options["tier"], "landmark": rules.landmark_days, "margin": float(rules.margin)}
-        trained = trainer.train(data, **settings, seed=options["seed"], replicates=options["replicates"])
+        settings = {"landmark": rules.landmark_days, "margin": float(rules.margin), "seed": options["seed"]}
+        trainer.check(data)
+        learner, policy = choice.choose(data, **settings, replicates=options["policy_replicates"])
+        trained = trainer.train(data, **settings, tier=options["tier"], replicates=options["replicates"], learn=choice.LEARNERS[learner])
+        trained.report["policy"] = policy
         trained.report["warnings"] += said
         if listed:
             trained.report["feature_list_sha256"] = listed.sha256
-        return outcome.leave(options["out"], trained.artefact, {"data_sha256": data.sha256, **trained.report})
+        return outcome.leave(options["out"], trained.artefact, {"model": "strategy", "data_sha256": data.sha256, **trained.report})
 
     def prime(self, options: dict[str, Any]) -> dict[str, Any]:
         paths = {name: options[name] and str(options[name]) for name in ("data", "mapping", "lesions", "feature_list", "preset")}
