@@ -1,4 +1,4 @@
-"""What a training leaves behind and prints: `model.json`, `report.json`, and a few lines for the person at the terminal."""
+"""What a training leaves behind and prints: `model.json`, `report.json`, the card, and a few lines for the person at the terminal."""
 
 import hashlib
 import json
@@ -6,14 +6,30 @@ import math
 from pathlib import Path
 from typing import Any
 
+from predictions.training.card.page import page
+from predictions.training.card.words import LANGUAGES
+
+PACKAGE = Path(__file__).parent
+
 
 def leave(out: Path, artefact: bytes, report: dict[str, Any]) -> dict[str, Any]:
     """Write model and report, and return the report with the model's hash first."""
-    whole = {"model_sha256": hashlib.sha256(artefact).hexdigest(), **report}
+    whole = {"model_sha256": hashlib.sha256(artefact).hexdigest(), **program(), **report}
     out.mkdir(parents=True, exist_ok=True)
     (out / "model.json").write_bytes(artefact)
     (out / "report.json").write_text(as_json(whole, indent=1), encoding="utf-8")
+    for language in LANGUAGES:
+        (out / f"card.{language}.html").write_text(page(_finite(whole), language), encoding="utf-8")
+        (out / f"card.public.{language}.html").write_text(page(_finite(whole), language, public=True), encoding="utf-8")
     return whole
+
+
+def program() -> dict[str, str]:
+    """What ran: the SHA-256 of the training package and of the locked environment."""
+    sources = b"".join(path.read_bytes() for path in sorted(PACKAGE.rglob("*")) if path.suffix in {".py", ".yaml", ".json"})
+    lock = PACKAGE.parents[1] / "requirements.lock"
+    environment = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else ""
+    return {"program_sha256": hashlib.sha256(sources).hexdigest(), "environment_sha256": environment}
 
 
 def as_json(report: dict[str, Any], indent: int | None = None) -> str:

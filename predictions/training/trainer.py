@@ -60,6 +60,9 @@ def train(
     model = assemble(table, fitted, draws, tier=tier, landmark=landmark, margin=margin)
     report = {
         "n": table.n,
+        "landmark": landmark,
+        "candidates": len(table.features),
+        "centers": {str(center): int((table.center == center).sum()) for center in np.unique(table.center)},
         "events": int(table.event.sum()),
         "dropped_before_landmark": table.dropped_before_landmark,
         "arms": arms_of(table),

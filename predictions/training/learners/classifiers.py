@@ -22,7 +22,7 @@ Parameters = Mapping[str, Any]
 def fit(kind: str, x: Floats, outcome: Bools, parameters: Parameters, *, seed: int) -> Portable:
     """Fit one classifier to prepared features (n, p) and outcomes (n,); without features it says the share of the outcome."""
     if x.shape[1] == 0 or len(np.unique(outcome)) < 2:
-        return Linear(np.zeros(x.shape[1]), _log_odds(float(outcome.mean())), logistic=True)
+        return Linear(np.zeros(x.shape[1]), log_odds(float(outcome.mean())), logistic=True)
     return CLASSIFIERS[kind](x, outcome, parameters, seed)
 
 
@@ -61,7 +61,7 @@ def _gradient(x: Floats, outcome: Bools, parameters: Parameters, seed: int) -> P
         random_state=seed,
     ).fit(x, outcome)
     members = tuple(trees.of_regressor(each) for each in fitted.estimators_[:, 0])
-    start = _log_odds(float(outcome.mean()))
+    start = log_odds(float(outcome.mean()))
     return Ensemble(members, np.full(len(members), float(fitted.learning_rate)), start, logistic=True)
 
 
@@ -87,7 +87,8 @@ def _tree(parameters: Parameters) -> DecisionTreeClassifier:
     return DecisionTreeClassifier(max_depth=parameters["max_depth"], min_samples_split=parameters["min_samples_split"])
 
 
-def _log_odds(share: float) -> float:
+def log_odds(share: float) -> float:
+    """The log odds of a share, kept off 0 and 1."""
     kept = min(max(share, 1e-6), 1 - 1e-6)
     return float(np.log(kept / (1 - kept)))
 

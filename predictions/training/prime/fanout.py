@@ -15,16 +15,15 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from predictions.training import feature_list
+from predictions.training import feature_list, outcome
 from predictions.training.foreign import mapping
 from predictions.training.prime import cohort, laboratory, preset, validation
 from predictions.training.prime.cohort import Cohort
 from predictions.training.prime.validation import Job, Said, Target
 
 Progress = Callable[[int, int], None]
-PROGRAM = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,8 @@ def _rows(source: str) -> tuple[Cohort, Target]:
 
 def _key(source: Source, rows: Cohort) -> str:
     task = source.task
-    program = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PROGRAM.rglob("*.py")))).hexdigest()
-    said = [source.model, rows.sha256, task.preset.sha256, source.seed, source.landmark, source.lesions, rows.n, rows.features, program]
+    what = [source.model, rows.sha256, task.preset.sha256, source.seed, source.landmark, source.lesions, rows.n, rows.features]
+    said = [*what, outcome.program()]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -31,8 +31,18 @@ class Averaged:
 
 
 def of_response(out_of_fold: Floats, outcome: Bools, *, strength: float) -> Linear:
-    """A logistic model of out-of-fold probabilities (n, branches); one branch alone is left as it is calibrated."""
-    return classifiers.logistic_model(out_of_fold, outcome, strength)
+    """A logistic model of out-of-fold probabilities (n, branches); a branch that runs the wrong way there is left out (Breiman 1996)."""
+    kept = np.arange(out_of_fold.shape[1])
+    while len(kept):
+        fitted = classifiers.logistic_model(out_of_fold[:, kept], outcome, strength)
+        if (fitted.coefficients >= 0).all():
+            break
+        kept = kept[fitted.coefficients >= 0]
+    coefficients = np.zeros(out_of_fold.shape[1])
+    if not len(kept):
+        return Linear(coefficients, classifiers.log_odds(float(outcome.mean())), logistic=True)
+    coefficients[kept] = fitted.coefficients
+    return Linear(coefficients, fitted.intercept, logistic=True)
 
 
 def of_survival(out_of_fold: Floats, time: Floats, event: Bools, *, weights: str, temperature: float = TEMPERATURE) -> Averaged:
@@ -63,6 +73,8 @@ def jointly(z: Floats, time: Floats, event: Bools) -> Floats:
     for size in range(1, len(varying) + 1):
         for subset in itertools.combinations(varying, size):
             fitted = proportional.cox(time, event, z[:, list(subset)])
+            if (fitted.coefficients < 0).any():
+                continue  # a risk that runs the wrong way in rows it had not seen is no risk
             whole = np.zeros(z.shape[1])
             whole[list(subset)] = fitted.coefficients
             coefficients.append(whole)

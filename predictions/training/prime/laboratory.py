@@ -99,6 +99,7 @@ def train(cohort: Cohort, model: str, task: Task, *, work: Work | None = None) -
         "n": own.n,
         "events": int(own_target.event.sum()),
         "centers": {str(each): int((own.center == each).sum()) for each in np.unique(own.center)},
+        "candidates": len(own.features),
         "missing": _missing(own),
         "held_out": _judge(own_target, repeats, task),
         "apparent": _headline(own_target, [everything], task),
@@ -241,8 +242,10 @@ def _warnings(fitted: pipeline.Fitted) -> list[str]:
     empty = [name for name, each in fitted.branches.items() if not each.inputs.features]
     found = [f"no feature of {name} was kept: its answer is the same for everybody" for name in empty]
     if isinstance(fitted, pipeline.FittedSurvival):
-        total = float(np.abs(fitted.fused.weights).sum()) or 1.0
+        total = float(fitted.fused.weights.sum()) or 1.0
+        if fitted.slope == 0:
+            found.append("the fused risk says nothing of patients it had not seen: survival is predicted the same for everybody")
         for name, weight in zip(fitted.branches, fitted.fused.weights, strict=True):
-            if len(fitted.branches) > 1 and abs(float(weight)) / total > 0.99:
-                found.append(f"the average is {name} alone: it holds {abs(float(weight)) / total:.4f} of the weight")
+            if len(fitted.branches) > 1 and float(weight) / total > 0.99:
+                found.append(f"the average is {name} alone: it holds {float(weight) / total:.4f} of the weight")
     return found

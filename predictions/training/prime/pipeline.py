@@ -88,6 +88,7 @@ def fit_survival(features: tuple[str, ...], x: Floats, target: Survival, *, pres
     softmax = fusion.by_softmax(z, target.time, target.event, rule.get("temperature", fusion.TEMPERATURE))
     risk = fused.predict(answers)
     slope = float(proportional.cox(target.time, target.event, risk[:, None]).coefficients[0]) if risk.std() > 0 else 0.0
+    slope = max(slope, 0.0)
     days, hazard = proportional.baseline(target.time, target.event, slope * risk)
     return FittedSurvival(branches, early, fused, softmax, float(np.median(risk)), slope, days, hazard)
 

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from lxml import html
+from statsmodels.duration.hazard_regression import PHReg
 
 from predictions.training import outcome
-from predictions.training.prime import fanout, judged, laboratory, model_file, preset
+from predictions.training.prime import fanout, fusion, judged, laboratory, model_file, preset, shapley
 from predictions.training.table import TableRefused
 from tests.paths import SHARED
 from tests.predictions.training import planted
@@ -201,3 +203,61 @@ def test_what_is_no_number_is_null():
 def test_horizon_that_too_few_reach_is_not_reported():
     """60 deaths, one every 13.4 days from day 10 on: beyond day 731 there are 6 patients, beyond day 365 there are 33."""
     assert judged.horizons(laboratory.Survival(np.linspace(10, 800, 60), np.ones(60, dtype=bool))) == (6, 12)
+
+
+def test_branch_that_runs_the_wrong_way_in_unseen_rows_gets_no_weight():
+    """The true risk is the first minus the second: the second, taken as a risk, runs the wrong way."""
+    random = np.random.default_rng(1)
+    both = random.normal(size=(150, 2))
+    score = both[:, 0] - both[:, 1]
+    time, event = np.ceil(random.exponential(500 * np.exp(-score))) + 1, np.ones(150, dtype=bool)
+    joint = fusion.of_survival(both, time, event, weights="joint")
+    assert joint.weights[0] > 0.5
+    assert joint.weights[1] == 0
+    assert (fusion.of_survival(-both[:, :1], time, event, weights="joint").weights == 0).all()
+    outcome = score + random.normal(size=150) > 0
+    probability = 1 / (1 + np.exp(-both))
+    assert fusion.of_response(probability, outcome, strength=1.0).coefficients[1] == 0
+    assert fusion.of_response(probability[:, 1:], outcome, strength=1.0).predict(probability[:3, 1:]) == pytest.approx(outcome.mean())
+
+
+def test_weights_by_bic_are_those_of_hand_arithmetic():
+    """PM-02: w ∝ exp(−½ ΔBIC) with the likelihoods of statsmodels."""
+    random = np.random.default_rng(2)
+    z = random.normal(size=(80, 2))
+    time, event = np.ceil(random.exponential(500 * np.exp(-0.2 * z.sum(axis=1)))) + 1, np.ones(80, dtype=bool)
+    z = (z - z.mean(axis=0)) / z.std(axis=0)
+    likelihood = [PHReg(time, z[:, [place]], status=event.astype(int), ties="efron").fit(disp=0).llf for place in (0, 1)]
+    expected = 1 / (1 + np.exp(likelihood[1] - likelihood[0]))
+    assert fusion.by_bic(z, time, event)[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_shares_of_an_order_add_up_to_the_answer():
+    """Shapley's efficiency, and the exact shares of a linear answer with one background row: coefficient times distance."""
+    x, background = np.array([[1.0, 2.0, 9.0], [0.0, -1.0, 9.0]]), np.array([[0.5, 0.5, 3.0]])
+    found = shapley.values(lambda rows: rows @ np.array([2.0, -1.0, 0.0]), x, background, places=(0, 1), orders=3, seed=1)
+    assert np.allclose(found, [[1.0, -1.5], [-1.0, 1.5]])
+
+
+@pytest.mark.parametrize("model", ["prime-r", "prime-s"])
+def test_card_says_what_the_report_says_and_its_public_version_not_the_rule(tmp_path, model):
+    """MD-04; docs/blinding.md §2: no feature, share or learner on the public one; both languages read."""
+    out = tmp_path / "out"
+    path = tmp_path / "mine.yaml"
+    path.write_text(Path(LIGHT).read_text().replace("inner_folds: 3}", "inner_folds: 3, shapley_orders: 2}"))
+    table = written(tmp_path)
+    call_command("train", model, "--data", str(table), "--out", str(out), "--preset", str(path))
+    report = json.loads((out / "report.json").read_text())
+    kept = next(name for names in report["selected_features"].values() for name in names)
+    headline = report["held_out"]["auc" if model == "prime-r" else "c_index"]["estimate"]
+    for language in ("zh", "en"):
+        card, public = ((out / f"card.{kind}{language}.html").read_text() for kind in ("", "public."))
+        for text in (card, public):
+            html.fromstring(text)
+            assert f"{headline:.3f}" in text
+            assert report["model_sha256"] in text
+        assert kept in card
+        assert kept not in public
+        assert not any(name in public for name in report["shapley"])
+    assert "Held-out patients" in (out / "card.en.html").read_text()
+    assert "未见过的患者" in (out / "card.zh.html").read_text()
