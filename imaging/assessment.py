@@ -57,7 +57,7 @@ def claimed(study_id: int) -> bool:
 
 def _assess(series: Series) -> int:
     """Judge, draw and write one series; 0 when it changed while this was done."""
-    instances = list(series.instances.select_related("object").order_by("pk"))
+    instances = list(series.members.select_related("object").order_by("pk"))
     judged = judge(instances)
     unreadable = ""
     try:

@@ -148,7 +148,7 @@ def _measure(begun: Begun) -> dict[str, Any]:
 
 
 def _is_lossy(series: Series) -> bool:
-    packed = series.instances.filter(object__transfer_syntax__in=LOSSY)
+    packed = series.members.filter(object__transfer_syntax__in=LOSSY)
     return series.facts.get("LossyImageCompression") == "01" or packed.exists()
 
 

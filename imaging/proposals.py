@@ -46,9 +46,9 @@ def is_open(proposal: ProposedOutline) -> bool:
 
 
 def _names(proposal: ProposedOutline, series: Series) -> bool:
-    if series.series_instance_uid in proposal.references.get("series", []):
+    if series.part_of is None and series.series_instance_uid in proposal.references.get("series", []):
         return True
-    return series.instances.filter(sop_instance_uid__in=proposal.references.get("images", [])).exists()
+    return series.members.filter(sop_instance_uid__in=proposal.references.get("images", [])).exists()
 
 
 def check_owner(participant: Participant, headers: Sequence[Header]) -> None:

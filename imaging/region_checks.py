@@ -96,12 +96,12 @@ def _ask(roi: Roi, series: Series, directory: Path) -> dict[str, Any]:
 def _drawn_elsewhere(series: Series, sources: Sequence[str]) -> bool:
     """Whether the file names images of another series of this center; UIDs from before the edge are known to nobody here."""
     known = Instance.objects.filter(center_id=series.center_id, sop_instance_uid__in=sources)
-    return known.exclude(series=series).exists()
+    return known.exclude(pk__in=series.members.values("pk")).exists()
 
 
 def images(series: Series) -> list[Path]:
     """The files of a series' objects, their bytes verified. Raises archive.ArchiveFault."""
-    hashes = list(series.instances.order_by("pk").values_list("object__sha256", flat=True))
+    hashes = list(series.members.order_by("pk").values_list("object__sha256", flat=True))
     for sha256 in hashes:
         archive.read(sha256)
     return [archive.locate(sha256) for sha256 in hashes]
@@ -156,7 +156,7 @@ def _accept(roi: Roi, series: Series, outlines: list[dict[str, Any]], by: User) 
 
 def _show(roi: Roi, series: Series, outlines: list[dict[str, Any]]) -> None:
     """Draw the slices through the region and keep its outline on every slice that it marks."""
-    instances = list(series.instances.select_related("object").order_by("pk"))
+    instances = list(series.members.select_related("object").order_by("pk"))
     try:
         slices.draw_places(series, assessment.judge(instances), instances, {one["place"] for one in outlines if one["shown"]})
     except parsing.Unparseable as error:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 OVERLAP = 0.5  # of the shorter one: what two passes over the same organ share at least; stations that follow each other share less
+ROUNDED = 0.5  # a pass that is told by time is named by its first moment as a whole number
 SAME_PLACE = 0.01  # mm; as `imaging.geometry`
 
 
@@ -56,6 +57,17 @@ def separate(places: Sequence[Place]) -> tuple[Part, ...]:
         if groups := _by_moment(places, moments):
             return _parts(by, groups)
     return ()
+
+
+def belongs(parts: Sequence[Part], places: Sequence[Place]) -> list[int]:
+    """For each slice the index of the pass of `separate` that it belongs to. `level` is not asked. Raises KeyError for a foreign number."""
+    by = parts[0].by
+    if by in (By.TEMPORAL, By.ACQUISITION):
+        index = {part.value: n for n, part in enumerate(parts)}
+        return [index[getattr(place, by.value)] for place in places]
+    begun = sorted((float(part.value) - ROUNDED, n) for n, part in enumerate(parts))
+    moments = [place.trigger if by is By.TRIGGER else place.acquired for place in places]
+    return [max((start, n) for start, n in begun if start <= (moment or 0.0))[1] for moment in moments]
 
 
 def _by_number(places: Sequence[Place], numbers: Sequence[str]) -> dict[str, list[Place]]:

@@ -24,7 +24,7 @@ SERIES_PAGE = "series"
 def series_for(user: User) -> QuerySet[Series]:
     """The series a person may see, with participant, center and examination joined."""
     visible = Series.objects.filter(participant__in=participants_for(user, VIEW))
-    return visible.select_related("participant__study", "center", "imaging_study", "phase_picked_by")
+    return visible.select_related("participant__study", "center", "imaging_study", "phase_picked_by", "part_of")
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ KINDS = (
         words={
             "phase": _("Phase"), "phase_proposed": _("Proposed phase"), "phase_picked_at": _("Picked at"),
             "phase_picked_by_id": _("Picked by"), "verdict": _("Geometry"),
+            "part": _("Pass"),
         },
     ),
     Kind(

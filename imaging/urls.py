@@ -7,6 +7,7 @@ from imaging import gateway_api, measuring_views, proposal_views, region_views, 
 urlpatterns = [
     path("series/<uuid:uuid>/", views.series, name="series"),
     path("series/<uuid:uuid>/phase/", views.series_phase, name="series-phase"),
+    path("series/<uuid:uuid>/split/", views.series_split, name="series-split"),
     path("series/<uuid:uuid>/outline/", region_views.upload, name="roi-upload"),
     path("series/<uuid:uuid>/outline/state/", region_views.state, name="roi-state"),
     path("outlines/<uuid:uuid>/take-back/", region_views.void, name="roi-void"),

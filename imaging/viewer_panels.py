@@ -184,7 +184,7 @@ def _outline(panes: Sequence[Pane], *, everybody: bool) -> None:
 
 
 def _pairs(series: Series, drawn: Sequence[tuple[Roi, Sequence[RoiOutline]]]) -> list[Pair]:
-    frame = series.instances.first().frames[0]  # type: ignore[union-attr] # a series with an outline has instances
+    frame = series.members.first().frames[0]  # type: ignore[union-attr] # a series with an outline has instances
     spacing = (series.spacing_mm or 1.0, *frame["pixel_spacing"])
     size = (series.slice_count or 0, frame["rows"], frame["columns"])
     masks = [(roi.reader, _voxels(outlines, size)) for roi, outlines in drawn]

@@ -44,7 +44,7 @@ def keep_once(*, series_id: int) -> bool:
     series = due().filter(pk=series_id).first()
     if series is None or not assessment.claimed(series.imaging_study_id):
         return False
-    instances = list(series.instances.select_related("object").order_by("pk"))
+    instances = list(series.members.select_related("object").order_by("pk"))
     try:
         slices.draw_all(series, assessment.judge(instances), instances)
     except parsing.Unparseable as error:

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from imaging import archive, panels, proposals, region_panels, viewer_panels, windows
+from imaging import archive, panels, proposals, region_panels, splitting, viewer_panels, windows
 from imaging.models import KeySlice, Series
 from imaging.regions import UPLOAD
 from imaging.series import CONFIRM, VIEW, pick_phase, series_for
@@ -32,6 +33,7 @@ def series_page(request: HttpRequest, shown: Series, *, errors: Sequence[str] = 
         "windows": windows,
         "window": view.slices[0].window if view.slices else "",
         "picks": panels.picks_of(shown),
+        "passes": splitting.passes_of(shown),
         "may_open_participant": may(request.user, Permission.PARTICIPANT_VIEW, shown.center),
         "may_confirm": may(request.user, CONFIRM, shown.center),
         "region": region_panels.region_view(shown, request.user),
@@ -54,6 +56,14 @@ def series_phase(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if url_has_allowed_host_and_scheme(back, {request.get_host()}):
         return redirect(back)
     return redirect("series", picked.uuid)
+
+
+@require_POST
+def series_split(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take a series with several passes apart as the platform proposes."""
+    shown = get_object_or_404(series_for(request.user), uuid=uuid)
+    splitting.split(series=shown, by=request.user)
+    return redirect(f"{reverse('series', args=[shown.uuid])}#parts")
 
 
 @require_GET

@@ -81,6 +81,7 @@ BY_MODEL: dict[str, Rule] = {
         "imaging_proposedoutline.object_id",
     ),
     "imaging.InstanceConflict": through("instance"),
+    "imaging.PassMember": through("series"),
 }
 
 

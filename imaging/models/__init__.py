@@ -1,6 +1,6 @@
 """What the platform holds of images: how they came (transport), what they are (archive), and what is measured on them."""
 
-from imaging.models.images import ArchivedObject, ImagingStudy, Instance, InstanceConflict, KeySlice, Series
+from imaging.models.images import ArchivedObject, ImagingStudy, Instance, InstanceConflict, KeySlice, PassMember, Series
 from imaging.models.lists import FeatureList
 from imaging.models.measures import Extraction, FeatureSet, Roi, RoiOutline
 from imaging.models.proposals import ProposedOutline
@@ -18,6 +18,7 @@ __all__ = [
     "KeySlice",
     "Package",
     "PackageReceipt",
+    "PassMember",
     "ProposedOutline",
     "Roi",
     "RoiOutline",

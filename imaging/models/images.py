@@ -75,6 +75,7 @@ class ImagingStudy(models.Model):
 class Series(models.Model):
     """One DICOM series: what arrived, what its geometry is, which phase is proposed, and which a person picked.
 
+    A series that holds several passes can be taken apart by a person (`part_of`): then each pass is a series of its own.
     `revision` counts the changes of its set of instances; geometry, proposal and key slices are those of `assessed_revision`.
     """
 
@@ -84,6 +85,8 @@ class Series(models.Model):
     imaging_study = models.ForeignKey(ImagingStudy, models.PROTECT, related_name="series")
     series_instance_uid = models.CharField(max_length=64)
     modality = models.CharField(max_length=16)
+    part_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="parts")
+    part = models.PositiveSmallIntegerField(null=True, blank=True, help_text="which pass of the series it was taken out of, from 1")
     revision = models.PositiveIntegerField(default=0)
     changed_at = models.DateTimeField(default=timezone.now)
     facts = models.JSONField(default=dict, help_text="scanner and acquisition, DICOM keywords")
@@ -108,6 +111,11 @@ class Series(models.Model):
         indexes = [models.Index(fields=["changed_at"], condition=~Q(assessed_revision=F("revision")), name="series_to_assess")]
         constraints = [
             models.UniqueConstraint(fields=["center", "series_instance_uid"], name="series_uid_per_center"),
+            models.UniqueConstraint(fields=["part_of", "part"], name="series_part_once"),
+            models.CheckConstraint(
+                name="series_part_has_number",
+                condition=Q(part_of__isnull=True, part__isnull=True) | Q(part_of__isnull=False, part__gt=0),
+            ),
             models.CheckConstraint(
                 name="series_phase_picked_by_someone",
                 violation_error_message=_("A phase was picked by someone, at some time."),
@@ -128,6 +136,11 @@ class Series(models.Model):
     def __str__(self) -> str:
         return self.series_instance_uid
 
+    @property
+    def members(self) -> "models.QuerySet[Instance]":
+        """Its images: those that came as this series, or those of the pass that a person took out of another one."""
+        return self.instances.all() if self.part_of_id is None else Instance.objects.filter(passes__series=self)
+
 
 class Instance(models.Model):
     """One image object as it first came. `frames` are its slices: orientation, position, spacing in mm, thickness, acquisition."""
@@ -146,6 +159,20 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return self.sop_instance_uid
+
+
+class PassMember(models.Model):
+    """An image that belongs to one pass of a series which a person took apart; it stays an image of the series that it came as."""
+
+    series = models.ForeignKey(Series, models.PROTECT, related_name="+")
+    instance = models.ForeignKey(Instance, models.PROTECT, related_name="passes")
+
+    class Meta:
+        triggers = [audit.append_only()]
+        constraints = [models.UniqueConstraint(fields=["instance"], name="passmember_in_one_pass")]
+
+    def __str__(self) -> str:
+        return f"{self.series}: {self.instance}"
 
 
 class InstanceConflict(models.Model):

@@ -16,7 +16,18 @@ from django.db import connection, models, transaction
 from accounts import audit, scope
 from accounts.models import User
 from imaging.edge import envelope
-from imaging.models import ArchivedObject, Extraction, ImagingStudy, Instance, InstanceConflict, Package, Roi, RoiOutline, Series
+from imaging.models import (
+    ArchivedObject,
+    Extraction,
+    ImagingStudy,
+    Instance,
+    InstanceConflict,
+    Package,
+    PassMember,
+    Roi,
+    RoiOutline,
+    Series,
+)
 from prime_platform import isolation, privileges
 from studies import access
 from studies.models import Center, Participant, Screening
@@ -79,6 +90,7 @@ def _measured(participant: Participant, package: Package) -> None:
     instance = Instance.objects.create(
         center=participant.center, series=series, sop_instance_uid=f"2.25.{participant.pk}9", object=objects[0], package=package, frames=[]
     )
+    PassMember.objects.create(series=series, instance=instance)
     InstanceConflict.objects.create(instance=instance, object=objects[1], package=package)
     with audit.act(by=User.objects.system(), action="test"):
         Extraction.objects.create(roi=roi, profile_sha256="0" * 64, revision=1)
