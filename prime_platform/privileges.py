@@ -40,6 +40,7 @@ BY_MODEL: dict[str, Rule] = {
     "predictions.Batch": {"prime_infer": "SI"},
     "predictions.Snapshot": {"prime_infer": "SI"},
     "predictions.Seal": {"prime_infer": "SI"},
+    "predictions.Rewrap": {"prime_infer": "S"},
     "analysis.Publication": {"prime_web": "S"},
     "analysis.PublishedFile": {"prime_web": "S"},
     "sessions.Session": {"prime_web": "SIUD"},

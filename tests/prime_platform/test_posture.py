@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import translation
 
 from accounts import anchors, chain, people
 from accounts.models import Heartbeat, User
@@ -79,11 +80,11 @@ def test_real_study_is_never_founded_beside_a_demonstration(settings, tmp_path):
         setup.create_study(code="REAL", **given)
     settings.PRIME_DEMO = False
     (tmp_path / "demo-custodians").mkdir()
-    with pytest.raises(NotAllowedNow, match="Keys of demonstration"):
+    with translation.override("en"), pytest.raises(NotAllowedNow, match="Keys of demonstration"):
         setup.create_study(code="REAL", **given)
     (tmp_path / "demo-custodians").rmdir()
     people.create_user(username="demo", display_name="demo", password="correct horse", by=User.objects.system(), is_demo=True)
-    with pytest.raises(NotAllowedNow, match="People of the demonstration"):
+    with translation.override("en"), pytest.raises(NotAllowedNow, match="People of the demonstration"):
         setup.create_study(code="REAL", **given)
     setup.create_study(code="SYN", synthetic=True, **given)
 
