@@ -21,11 +21,12 @@ from django.utils.translation import gettext as _
 from accounts import audit, ledger, moment
 from accounts.canonical import canonical, number
 from accounts.models import LedgerRow, User
-from analysis import cut_numbers, opening_check, r_script
+from analysis import cut_numbers, cut_variants, opening_check, r_script
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
 from analysis.strategy import Rule
 from followup.outcomes import DAYS_PER_MONTH, ImpossibleHistory, Outcomes, Reason
+from followup.schedule import windows
 from predictions import registry, seal_check
 from predictions.models import Custodian, Seal
 from predictions.sealing_envelope import Envelope, enclose, envelope_json
@@ -155,6 +156,8 @@ def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[dict[str, s
         if kind == "training":
             row |= {"time": row["rfs_time"], "event": row["rfs_event"]}
         if inputs and kind == "opening":
+            planned = windows(followed.history.surgery, study.protocol.visits)
+            row |= cut_variants.columns(followed, outcomes, rule, on=on, planned=planned)
             row |= inputs.confounders(followed.participant)
         yield row | (inputs.features(followed.participant) if inputs else {})
     if faults:

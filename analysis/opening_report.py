@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from accounts import chain
 from accounts.canonical import canonical, number
-from analysis import contamination, opening_result
+from analysis import contamination, opening_result, other_rules
 from analysis.consistency import Sealed, State, Tag, tag
 from analysis.opening import OpenedSeal, Opening
 from analysis.opening_bundle import BundleRefused
@@ -31,22 +31,28 @@ _RESULT = b"prime/result/1\0"
 COLUMNS = frozenset({"patient", "center", "surgery_date", "strategy", "site_reason", "known_on", "zone"})
 
 
-def tags(opening: Opening) -> dict[str, Tag]:
+def tags(opening: Opening, *, rule: Rule | None = None, prefix: str = "") -> dict[str, Tag]:
     """The tag of every participant of the cut, by study number, in its order.
 
-    A participant whose confirmatory seal lies outside the signed scope has none. Raises BundleRefused where the cut cannot be read.
+    `rule` and `prefix` name another rule than the registered one and its columns of the cut (`analysis.other_rules`). A participant
+    whose confirmatory seal lies outside the signed scope has none. Raises BundleRefused where the cut cannot be read.
     """
     seals = defaultdict(list)
     for seal in opening.seals:
         if seal.purpose == CONFIRMATORY:
             seals[seal.study_number].append(_sealed(seal))
     on = chain.instant(opening.bundle.request["made_at"]).date()
-    rule = Rule(**opening.bundle.request["rule"])
+    rule = rule or Rule(**opening.bundle.request["rule"])
     outside = _outside_scope(opening)
     try:
         return {
             row["patient"]: tag(
-                seals[row["patient"]], _actual(row), surgery=_date(row["surgery_date"]), zone=ZoneInfo(row["zone"]), rule=rule, on=on
+                seals[row["patient"]],
+                _actual(row, prefix),
+                surgery=_date(row["surgery_date"]),
+                zone=ZoneInfo(row["zone"]),
+                rule=rule,
+                on=on,
             )
             for row in _cut(opening.cut)
             if row["patient"] not in outside
@@ -58,11 +64,19 @@ def tags(opening: Opening) -> dict[str, Tag]:
 def files(opening: Opening) -> dict[str, bytes]:
     """`tags.csv`, `predictions.csv`, `report.json` and those of `opening_result`, ready to be written or encrypted to recipients."""
     found = tags(opening)
-    return opening_result.files(opening, found) | {
+    return opening_result.files(opening, found, other_tags(opening)) | {
         "tags.csv": _csv({"patient": number, **asdict(each)} for number, each in found.items()),
         "predictions.csv": _csv(_prediction(seal) for seal in opening.seals),
         "report.json": canonical(report(opening, found)) + b"\n",
     }
+
+
+def other_tags(opening: Opening) -> dict[str, dict[str, Tag]]:
+    """The tags under the other rules of the sensitivity analyses, for cuts that hold their columns."""
+    held = opening.cut.split(b"\n", 1)[0].decode().split(",")
+    other = other_rules.rules(Rule(**opening.bundle.request["rule"]))
+    prefixes = {name: f"{other_rules.PREFIX}{name}_" for name in other}
+    return {name: tags(opening, rule=rule, prefix=prefixes[name]) for name, rule in other.items() if f"{prefixes[name]}strategy" in held}
 
 
 def results(opening: Opening) -> dict[str, bytes]:
@@ -148,8 +162,9 @@ def _cut(data: bytes) -> Iterator[dict[str, str]]:
     yield from reader
 
 
-def _actual(row: dict[str, str]) -> Actual:
-    strategy, reason, known = row["strategy"], row["site_reason"], row["known_on"]
+def _actual(row: dict[str, str], prefix: str = "") -> Actual:
+    names = (f"{prefix}strategy", f"{prefix}reason" if prefix else "site_reason", f"{prefix}known_on")
+    strategy, reason, known = (row[name] for name in names)
     return Actual(Strategy(strategy) if strategy else None, SiteReason(reason) if reason else None, _date(known) if known else None)
 
 

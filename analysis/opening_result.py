@@ -15,12 +15,14 @@ import numpy as np
 
 from accounts import canonical
 from accounts.canonical import number
-from analysis import r_script, survival_times
+from analysis import r_script, sap, survival_times
 from analysis.consistency import State, Tag
-from analysis.e_value import e_value
+from analysis.e_value import e_value, e_value_of_limit
 from analysis.landmark import landmark
 from analysis.opening import Opening
+from analysis.other_rules import PREFIX
 from analysis.propensity import overlap
+from analysis.result_frame import LOG10, Cells, consistent_of, frame_of
 from analysis.result_json import comparison_json, curve_rows
 from analysis.survival_times import Floats
 from analysis.weighting import DRAWS, Comparison, compare_naive_and_adjusted, design
@@ -33,17 +35,16 @@ FIXED = frozenset(
 )
 """The columns of an opening cut that are neither confounders nor inputs of a model."""
 MODALITIES = ("clinical_", "arterial_", "venous_", "slide_", "report_")
-LOG10 = frozenset({"afp"})
-"""Confounders over several orders of magnitude: they enter as log10."""
-
-Cells = Mapping[str, str]
 
 
-def files(opening: Opening, found: Mapping[str, Tag]) -> dict[str, bytes]:
-    """`analysis.json`, `analysis_cut.csv` (a row per enrolled patient), `curves.csv`, `balance.csv`, `replicates.csv`, `analysis.R`."""
+def files(opening: Opening, found: Mapping[str, Tag], other_tags: Mapping[str, Mapping[str, Tag]] | None = None) -> dict[str, bytes]:
+    """`analysis.json`, `analysis_cut.csv` (a row per enrolled patient), `curves.csv`, `balance.csv`, `replicates.csv`, `analysis.R`.
+
+    `other_tags` are those under the other rules of the sensitivity analyses (`analysis.other_rules`).
+    """
     rows = list(csv.DictReader(io.StringIO(opening.cut.decode())))
     names = confounders_of(rows)
-    compared = [row for row in rows if _consistent(found.get(row["patient"])) is not None]
+    compared = [row for row in rows if consistent_of(found.get(row["patient"])) is not None]
     comparison, refused = compare(opening, compared, found, names)
     weights = _weights(compared, found, names, comparison.landmark) if comparison else {}
     said = {
@@ -53,9 +54,12 @@ def files(opening: Opening, found: Mapping[str, Tag]) -> dict[str, bytes]:
         "cut": opening.bundle.request["cut"],
         "rule": opening.bundle.request["rule"],
         "flow": flow(rows, found),
-        "comparison": None if comparison is None else comparison_json(comparison) | {"e_value": number(_e_value(comparison))},
+        "comparison": None if comparison is None else comparison_json(comparison) | _e_values(comparison),
         "refused": refused,
     }
+    if comparison:
+        day = comparison.landmark + comparison.horizon
+        said |= _sensitivity(sap.Setting(rows, found, names, comparison.landmark, day, comparison.seed), other_tags or {})
     written = {
         "analysis.json": canonical.canonical(said) + b"\n",
         "analysis_cut.csv": _csv(_patient(row, found, weights, names) for row in rows),
@@ -72,7 +76,7 @@ def files(opening: Opening, found: Mapping[str, Tag]) -> dict[str, bytes]:
 
 def confounders_of(rows: Sequence[Cells]) -> list[str]:
     """The names of the confounders in a cut: what is neither fixed nor a model's input."""
-    return [name for name in (rows[0] if rows else ()) if name not in FIXED and not name.startswith(MODALITIES)]
+    return [name for name in (rows[0] if rows else ()) if name not in FIXED and not name.startswith((PREFIX, *MODALITIES))]
 
 
 def compare(opening: Opening, rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str]) -> tuple[Comparison | None, str]:
@@ -89,21 +93,6 @@ def compare(opening: Opening, rows: Sequence[Cells], found: Mapping[str, Tag], n
         ), ""  # fmt: skip
     except (ValueError, np.linalg.LinAlgError) as error:
         return None, str(error)
-
-
-def frame_of(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str]) -> dict[str, Any]:
-    """The columns of the comparison; confounders are prefixed `x_`, imputed by the median with a mark, text by "unknown" (AN-14)."""
-    tags = [found[row["patient"]] for row in rows]
-    frame: dict[str, Any] = {
-        "time": np.array([float(row["rfs_time"]) for row in rows]),
-        "event": np.array([int(row["rfs_event"]) for row in rows]),
-        "consistent": np.array([int(bool(_consistent(tag))) for tag in tags]),
-        "recommended": np.array([str(tag.recommended) for tag in tags]),
-        "center": np.array([row["center"] for row in rows]),
-    }
-    for name in names:
-        frame |= {f"x_{part}": values for part, values in _column(name, [row[name] for row in rows]).items()}
-    return frame
 
 
 def flow(rows: Sequence[Cells], found: Mapping[str, Tag]) -> dict[str, Any]:
@@ -134,25 +123,6 @@ def _reason(reason: str, rows: Sequence[Cells]) -> dict[str, Any]:
     }
 
 
-def _consistent(tag: Tag | None) -> bool | None:
-    """None for whoever has no tag that counts."""
-    return None if tag is None or tag.state not in (State.CONSISTENT, State.INCONSISTENT) else tag.state == State.CONSISTENT
-
-
-def _column(name: str, texts: Sequence[str]) -> dict[str, Any]:
-    try:
-        values = np.array([float(text) if text else math.nan for text in texts])
-    except ValueError:
-        return {name: np.array([text or "unknown" for text in texts])}
-    missing = np.isnan(values)
-    if missing.all():
-        return {}
-    if name in LOG10:
-        values = np.log10(np.maximum(values, 1e-3))
-    filled = np.where(missing, np.median(values[~missing]), values)
-    return {name: filled} | ({f"{name}_missing": missing.astype(float)} if missing.any() else {})
-
-
 def _horizon(opening: Opening, frame: Mapping[str, Any], landmark_day: int) -> float | None:
     """The protocol's reading day (F4), or None (the longest that both groups were observed) where the data end before it."""
     named = opening.bundle.body(0).get("protocol")
@@ -174,14 +144,36 @@ def _weights(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[st
     return dict(zip(beyond, map(float, weight), strict=True))
 
 
-def _e_value(comparison: Comparison) -> float:
-    ratio = comparison.adjusted.hazard_ratio.value
-    return e_value(ratio) if math.isfinite(ratio) and ratio > 0 else math.nan
+def _sensitivity(setting: sap.Setting, other_tags: Mapping[str, Mapping[str, Tag]]) -> dict[str, Any]:
+    """The plan's sensitivity analyses and the bounds, as values of canonical JSON."""
+    limits = sap.bounds(setting)
+    return {
+        "plan": sap.VERSION,
+        "sensitivity": [_said(one) for one in sap.sensitivities(setting, other_tags)],
+        "bounds": {"left_out": limits.left_out, "worst": _said(limits.worst), "best": _said(limits.best), "crossing": limits.crossing},
+    }
+
+
+def _said(one: sap.Found) -> dict[str, Any]:
+    ratios = {name: None if value is None else [number(each) for each in value] for name, value in _ratios(one)}
+    return {"code": one.code, "detail": one.detail, "n": list(one.n), "events": list(one.events), **ratios, "refused": one.refused}
+
+
+def _ratios(one: sap.Found) -> tuple[tuple[str, sap.Ratio | None], ...]:
+    return (("naive", one.naive), ("adjusted", one.adjusted))
+
+
+def _e_values(comparison: Comparison) -> dict[str, str]:
+    """Of the estimate and of its limit nearer to 1 (AN-12); NaN where there is none."""
+    ratio = comparison.adjusted.hazard_ratio
+    known = all(math.isfinite(each) and each > 0 for each in (ratio.value, ratio.lower, ratio.upper))
+    of_both = (e_value(ratio.value), e_value_of_limit(ratio.lower, ratio.upper)) if known else (math.nan, math.nan)
+    return {"e_value": number(of_both[0]), "e_value_of_limit": number(of_both[1])}
 
 
 def _patient(row: Cells, found: Mapping[str, Tag], weights: Mapping[str, float], names: Sequence[str]) -> dict[str, Any]:
     tag = found.get(row["patient"])
-    consistent = _consistent(tag)
+    consistent = consistent_of(tag)
     return {
         **{name: row.get(name, "") for name in ("patient", "center", "strategy", *OUTCOMES)},
         "tag": tag.state if tag else "OUTSIDE_SCOPE",

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from analysis import sensitivity_page
 from analysis.charts import DAYS_PER_MONTH, Clock, Strand, SurvivalWords, survival_chart
 from analysis.models import Publication
 from analysis.result_charts import balance_chart, forest
@@ -38,7 +39,9 @@ def page(publication: Publication) -> dict[str, Any]:
         "ledger": publication.report["ledger"],
         "request": publication.report["request"],
     }
-    return shown | ({"both": _both(comparison, said["comparison"]["e_value"], study)} if comparison else {})
+    if comparison:
+        shown |= {"both": _both(comparison, said["comparison"], study), "sensitivity": sensitivity_page.page(said)}
+    return shown
 
 
 def _pipe(flow: dict[str, Any], landmark: int) -> list[dict[str, Any]]:
@@ -69,7 +72,7 @@ def _pipe(flow: dict[str, Any], landmark: int) -> list[dict[str, Any]]:
     ]
 
 
-def _both(comparison: Comparison, e_value: str, study: Study) -> dict[str, Any]:
+def _both(comparison: Comparison, said: dict[str, Any], study: Study) -> dict[str, Any]:
     """Both rows, both figures, balance: one object, never a part of it."""
     labelled = [(_covariate(one.name, study), one) for one in comparison.balance]
     protocol, read_at = study.protocol, comparison.landmark + comparison.horizon
@@ -91,7 +94,8 @@ def _both(comparison: Comparison, e_value: str, study: Study) -> dict[str, Any]:
         "without_overlap": comparison.without_overlap,
         "replicates": comparison.replicates,
         "failed": comparison.failed,
-        "e_value": _number(float(e_value), "{:.1f}"),
+        "e_value": _number(float(said["e_value"]), "{:.1f}"),
+        "e_value_of_limit": _number(float(said.get("e_value_of_limit", "nan")), "{:.1f}"),
         "points": _points(comparison),
     }
 

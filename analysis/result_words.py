@@ -24,6 +24,8 @@ WORDS: dict[str, Promise] = {
 REFUSED: dict[str, Promise] = {
     "the cut holds no evaluable patient with outcomes": _("The cut holds no evaluable patient with outcomes."),
     "beyond the landmark only one of the two groups is left": _("Beyond the landmark only one of the two groups is left."),
+    "there are no rows": _("Nobody can be compared under this rule."),
+    "there are no events, so no hazard ratio can be estimated": _("There are no events, so no hazard ratio can be estimated."),
     "every stratum holds one group only: nobody is comparable": _("Every stratum holds one group only: nobody is comparable."),
     "the propensity model does not converge: the covariates tell the groups apart completely": _(
         "The covariates tell the two groups apart completely: the propensity model does not converge."

@@ -7,7 +7,7 @@ from scipy.special import ndtr, ndtri
 
 def events_needed(hazard_ratio: float, *, share: float, power: float = 0.8, alpha: float = 0.05) -> int:
     """Events for a two-sided test at `alpha`, `share` of the patients being in one group. Raises ValueError as `_information`."""
-    return math.ceil((ndtri(1 - alpha / 2) + ndtri(power)) ** 2 / _information(hazard_ratio, share))
+    return math.ceil(float(ndtri(1 - alpha / 2) + ndtri(power)) ** 2 / _information(hazard_ratio, share))
 
 
 def power_of(events: float, hazard_ratio: float, *, share: float, alpha: float = 0.05) -> float:

@@ -109,6 +109,27 @@ def actual(
     return Actual(None if reason else strategy, reason, min(known, default=None))
 
 
+def crossover(*, surgery: date, courses: Iterable[Course], given: Actual, rule: Rule) -> date | None:
+    """The first day after the window on which an adjuvant component was added that the strategy does not hold; None without one.
+
+    It never changes the strategy (TX-04); a sensitivity analysis censors there.
+    """
+    if given.strategy is None:
+        return None
+    held = {name for (tace, systemic), one in _STRATEGIES.items() if one == given.strategy for name in _names(tace, systemic)}
+    last = surgery + timedelta(rule.window_days)
+    added = [
+        course.start.earliest
+        for course in courses
+        if course.intent == ADJUVANT and course.start.earliest > last and _component(course, rule) in {"tace", "systemic"} - held
+    ]
+    return min(added, default=None)
+
+
+def _names(tace: bool, systemic: bool) -> set[str]:
+    return {name for name, there in (("tace", tace), ("systemic", systemic)) if there}
+
+
 def _may_count(course: Course, surgery: date, recurred_on: date | None) -> bool:
     """Adjuvant against the tumour, after surgery, and possibly before any recurrence."""
     if course.intent != ADJUVANT or course.kind in NOT_ANTITUMOUR or course.start.latest <= surgery:

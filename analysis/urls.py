@@ -11,4 +11,5 @@ urlpatterns = [
     path("result/curves.csv", views.result_file, {"name": "curves.csv"}, name="result-curves"),
     path("result/balance.csv", views.result_file, {"name": "balance.csv"}, name="result-balance"),
     path("result/files.zip", views.result_archive, name="result-archive"),
+    path("result/report.html", views.result_report, name="result-report"),
 ]

@@ -5,6 +5,7 @@ from hashlib import sha256
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -12,7 +13,7 @@ from accounts import audit, scope
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
 from analysis import overview as overviews
-from analysis import publishing
+from analysis import publishing, report
 from analysis import result as results
 from analysis.models import Publication
 from studies import access
@@ -69,6 +70,17 @@ def result_archive(request: HttpRequest) -> HttpResponse:
     audit.record(kind="export", by=request.user, subject="result.zip", detail=detail)
     disposition = f'attachment; filename="{publication.study.code}-result.zip"'
     return HttpResponse(packed, content_type="application/zip", headers={"Content-Disposition": disposition})
+
+
+@require_GET
+def result_report(request: HttpRequest) -> HttpResponse:
+    """The full report as one file that stands alone, in the reader's language; a browser prints it or makes it a PDF."""
+    publication = _publication(request)
+    access.require(request.user, EXPORT, publication.study)
+    audit.record(kind="export", by=request.user, subject="report.html", detail={"study": publication.study.code})
+    document = report.html(publication, language=get_language() or report.LANGUAGES[0])
+    disposition = f'attachment; filename="{publication.study.code}-report.html"'
+    return HttpResponse(document, content_type="text/html; charset=utf-8", headers={"Content-Disposition": disposition})
 
 
 def shows_result(user: User) -> bool:

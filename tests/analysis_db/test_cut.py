@@ -133,7 +133,9 @@ def test_kinds_have_exactly_their_columns(site):
     confounders = [each.code for each in site.study.protocol.confounders]
     features = [name for name in columns["opening"] if name.startswith("clinical_")]
     assert columns["blinded"] == COMMON
-    assert columns["opening"] == [*COMMON, *confounders, *features]
+    other = [name for name in columns["opening"] if name.startswith("alt_")]
+    assert len(other) == 15
+    assert columns["opening"] == [*COMMON, *other, *confounders, *features]
     assert columns["training"] == [*COMMON, "time", "event", *features]
     assert "clinical_afp_log10" in features
 
@@ -238,3 +240,28 @@ def test_queries_do_not_grow_with_patients(site):
 def test_future_is_refused(site):
     with pytest.raises(cut.CutRefused, match="in the future"):
         cut.freeze(study=site.study, kind="blinded", on=site.study.today() + timedelta(1))
+
+
+def test_other_rules_and_readings_stand_beside_the_primary_ones(site):
+    """TX-02, TX-04, EP-04: a drug begun on day 100 counts in the longer window as the patient was seen later, and is a crossover."""
+    site.enroll(1)
+    site.wait(1200)
+    [patient] = site.people
+    on = [patient.screening.surgery_date + timedelta(each) for each in range(801)]
+    free = {"participant": patient, "modality": "CT", "adequate": True, "finding": "free"}
+    drug = {"drug": "lenvatinib", "drug_class": "TKI", "intent": "adjuvant", "source": "file"}
+    record(
+        site,
+        TreatmentCourse(participant=patient, kind="TACE", intent="adjuvant", start=on[40].isoformat(), source="file"),
+        TreatmentCourse(participant=patient, kind="SYSTEMIC", start=on[100].isoformat(), **drug),
+        Assessment(on=on[180], **free),
+        Recurrence(participant=patient, first_seen_on=on[700], confirmed_on=on[700], site="intrahepatic", modality="CT"),
+    )
+    with transaction.atomic(), audit.act(by=site.system, action="test.recorded"):
+        milestones.record(participant=patient, kind="window_closed", on=on[95], by=site.system)
+    site.activate()
+    [row] = rows_of(cut.freeze(study=site.study, kind="opening", on=site.study.today()))
+    assert (row["strategy"], row["alt_w120_strategy"], row["alt_haic_strategy"]) == ("TACE", "TACE_SYS", "TACE")
+    assert row["alt_crossover"] == "100"
+    assert (row["rfs_time"], row["rfs_event"]) == (row["alt_latest_time"], row["alt_latest_event"]) == ("700", "1")
+    assert (row["alt_missed_time"], row["alt_missed_event"]) == ("180", "0")

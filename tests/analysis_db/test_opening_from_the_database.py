@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import shutil
 import zipfile
 from collections import Counter
 from hashlib import sha256
@@ -19,6 +21,7 @@ from django.utils import translation
 
 from accounts import chain, ledger, people
 from accounts.models import AccessRecord
+from analysis import sap
 from analysis.models import Publication, PublishedFile
 from followup import treatment
 from predictions import sealing_keys
@@ -45,6 +48,12 @@ def run(*words: object, status: int = 0) -> str:
 def english():
     with translation.override("en"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def few_replicates(monkeypatch):
+    """The sensitivity analyses are tested by themselves."""
+    monkeypatch.setattr(sap, "REPLICATES", 2)
 
 
 @pytest.fixture
@@ -114,12 +123,15 @@ def test_sealed_study_is_opened_and_published_with_both_rows(desk, tmp_path):
     flow, both = analysis["flow"], analysis["comparison"]
     assert flow["enrolled"] == 160 == flow["consistent"] + flow["inconsistent"] + sum(each["n"] for each in flow["not_evaluable"])
     assert both["naive"]["n"] == both["adjusted"]["n"] == [flow["consistent"], flow["inconsistent"]]
-    for language, words in (("en", ("Unadjusted", "Adjusted")), ("zh-hans", ("未校正", "校正后"))):
+    for language, words in (("en", ("Unadjusted", "Adjusted", "obust")), ("zh-hans", ("未校正", "校正后", "稳健"))):
         shown = page(site.world.people["investigator"], language=language)
         assert shown.status_code == 200
         assert shown["Cache-Control"] == "no-store"
         assert all(word in shown.content.decode() for word in words)
     exports_are_recorded(site, files)
+    report_stands_alone(site, tmp_path / "report")
+    said = {one["code"] for one in analysis["sensitivity"]}
+    assert {"window", "haic_is_tace", "crossover", "earliest", "latest", "missed", "therapy", "without_center"} <= said
     compare_with_r(site, tmp_path / "downloaded", analysis)
 
 
@@ -131,6 +143,22 @@ def exports_are_recorded(site: scenes.Site, files: dict[str, bytes]) -> None:
     assert AccessRecord.objects.filter(kind="export", username="investigator", subject="analysis_cut.csv").count() == 1
     coordinator = site.world.people["coordinator01"]
     assert (page(coordinator).status_code, page(coordinator, name="result-patients").status_code) == (200, 403)
+
+
+def report_stands_alone(site: scenes.Site, folder: Path) -> None:
+    """One click and one command: both rows, the bounds, every STROBE item, in both languages; no script, nothing to fetch."""
+    shown = page(site.world.people["investigator"], name="result-report")
+    assert (shown.status_code, "attachment" in shown["Content-Disposition"]) == (200, True)
+    run("report", "--study", "TEST", "--out", folder)
+    for language, words in (
+        ("en", ("Unadjusted", "Adjusted", "obust:", "Generalisability")),
+        ("zh-hans", ("未校正", "校正后", "稳健：", "可推广性")),
+    ):
+        document = (folder / f"report-{language}.html").read_text()
+        assert all(word in document for word in words)
+        assert not re.search(r"<script|<link|src=|\{[a-z_]+\}", document.split("</style>")[1])
+        if shutil.which("chromium"):
+            assert (folder / f"report-{language}.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def compare_with_r(site: scenes.Site, folder: Path, analysis: dict) -> None:

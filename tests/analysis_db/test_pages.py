@@ -19,7 +19,7 @@ from tests.analysis_db import study as scenes
 from tests.questions import asked
 
 pytestmark = pytest.mark.django_db
-RESULTS = ("result", "result-patients", "result-curves", "result-balance", "result-archive")
+RESULTS = ("result", "result-patients", "result-curves", "result-balance", "result-archive", "result-report")
 MOST_QUERIES = 20
 
 
