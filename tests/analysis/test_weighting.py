@@ -28,18 +28,18 @@ def rejections(runs: int, n: int, replicates: int) -> tuple[float, float, float,
 
 def test_under_no_effect_the_naive_comparison_rejects_and_the_adjusted_holds_its_level() -> None:
     """F1, AN-22: if the naive one did not reject, this simulation would have no teeth."""
-    naive, adjusted, naive_ratio, adjusted_ratio = rejections(runs=100, n=400, replicates=30)
+    naive, adjusted, naive_ratio, adjusted_ratio = rejections(runs=50, n=400, replicates=25)
     assert naive > 0.5 and naive_ratio < 0.7
-    assert 0.01 <= adjusted <= 0.12
-    assert adjusted_ratio == pytest.approx(1, abs=0.05)
+    assert adjusted < 0.15
+    assert adjusted_ratio == pytest.approx(1, abs=0.08)
 
 
 @pytest.mark.soak
 def test_under_no_effect_the_adjusted_comparison_is_nominal() -> None:
-    """F1, AN-22: type I error in [.03, .08] at the study's size."""
+    """F1, AN-22: type I error in [.03, .07] at the study's size, 1,000 repetitions (Monte Carlo error 0.007)."""
     naive, adjusted, _, adjusted_ratio = rejections(runs=1000, n=1000, replicates=100)
-    assert naive > 0.95
-    assert 0.03 <= adjusted <= 0.08
+    assert naive > 0.5
+    assert 0.03 <= adjusted <= 0.07
     assert adjusted_ratio == pytest.approx(1, abs=0.02)
 
 
