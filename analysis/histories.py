@@ -18,7 +18,7 @@ from followup import models
 from followup.history import Assessment, Finding, History, Recurrence
 from followup.outcomes import Outcomes, derive
 from followup.partial_date import PartialDate
-from followup.vocabulary import ALIVE
+from followup.vocabulary import SIGN_OF_LIFE
 from studies import milestones
 from studies.models import Participant, Study
 from studies.vocabulary import MilestoneKind
@@ -84,7 +84,7 @@ class _Facts:
         self.assessments = _by_participant(_in_force(models.Assessment, study).filter(on__lte=on))
         self.recurrences = _by_participant(_in_force(models.Recurrence, study).filter(first_seen_on__lte=on))
         self.deaths = _by_participant(_in_force(models.Death, study))
-        self.contacts = _by_participant(_in_force(models.Contact, study).filter(on__lte=on, outcome__in=ALIVE))
+        self.contacts = _by_participant(_in_force(models.Contact, study).filter(SIGN_OF_LIFE, on__lte=on))
         closed = milestones.in_force().filter(participant__study=study, kind=MilestoneKind.WINDOW_CLOSED, on__lte=on)
         self.closed = _by_participant(closed.order_by("on", "pk"))
 

@@ -10,7 +10,7 @@ from accounts.models import User
 from followup import entry
 from followup.models import Assessment, Contact, Death, Recurrence
 from followup.partial_date import PartialDate
-from followup.vocabulary import Place
+from followup.vocabulary import Channel, Place, Vital
 from studies import milestones
 from studies.governance import withdrawal
 from studies.models import Participant
@@ -50,13 +50,17 @@ def record_recurrence(
     modality: str,
     by: User,
     confirmed_on: date | None = None,
+    number: str = "",
+    pattern: str = "",
+    confirmed_by: str = "",
     late_reason: str = "",
 ) -> Recurrence:
-    """Record the first recurrence: the day it was first seen, and the day it was confirmed where it has been (EP-02)."""
+    """Record the first recurrence: the day it was first seen, and the day it was confirmed, by what, where it has been (EP-02)."""
     entry.check_day(participant, first_seen_on, "first_seen_on")
     if confirmed_on is not None:
         entry.check_day(participant, confirmed_on, "confirmed_on")
     row = Recurrence(participant=participant, first_seen_on=first_seen_on, confirmed_on=confirmed_on, site=site, modality=modality)
+    row.number, row.pattern, row.confirmed_by = number, pattern, confirmed_by
     with entry.writing(participant=participant, by=by, action="recurrence.recorded", permission=entry.EVENT, late_reason=late_reason):
         entry.insert(row, by=by)
         milestones.record(participant=participant, kind="recurrence", on=first_seen_on, by=by, ref=row.uuid)
@@ -79,11 +83,17 @@ def record_death(*, participant: Participant, on: str, cause: str, by: User, sou
 
 
 @transaction.atomic
-def record_contact(*, participant: Participant, on: date, outcome: str, by: User, late_reason: str = "") -> Contact:
-    """Record a call or another contact and what came of it. Raises NotAllowedNow after a withdrawal from contact (EN-04)."""
-    entry.check_day(participant, on, "on")
-    withdrawal.check_contact(participant, on)
-    row = Contact(participant=participant, on=on, outcome=outcome)
+def record_contact(
+    *, participant: Participant, on: date, outcome: str, by: User, channel: str = Channel.CALL, vital: str = "", late_reason: str = ""
+) -> Contact:
+    """Record an attempt to learn how the participant is, and what came of it; each attempt is a row (EP-11).
+
+    A register may be asked after a withdrawal from contact; for anything else NotAllowedNow is raised then (EN-04).
+    """
+    entry.check_day(participant, on, "on", may_follow_death=vital == Vital.DEAD)
+    if channel != Channel.REGISTRY:
+        withdrawal.check_contact(participant, on)
+    row = Contact(participant=participant, on=on, outcome=outcome, channel=channel, vital=vital)
     with entry.writing(participant=participant, by=by, action="contact.recorded", permission=entry.VISIT, late_reason=late_reason):
         return entry.insert(row, by=by)
 

@@ -67,9 +67,9 @@ KINDS: dict[str, EventKind] = {
     "declaration": _kind(_declaration, "declared_on", "source"),
     "window_closed": _kind(_window_closed, "on"),
     "assessment": _kind(_assessment, "on", "modality", "adequate", "finding", "visit", "place"),
-    "recurrence": _kind(_recurrence, "first_seen_on", "confirmed_on", "site", "modality"),
+    "recurrence": _kind(_recurrence, "first_seen_on", "confirmed_on", "site", "modality", "number", "pattern", "confirmed_by"),
     "death": _kind(_death, "on", "cause", "source"),
-    "contact": _kind(_contact, "on", "outcome"),
+    "contact": _kind(_contact, "on", "outcome", "channel", "vital"),
 }
 """What a mapping file may name as the kind of an event, with its facts (docs/exchange.md)."""
 

@@ -6,7 +6,22 @@ from typing import Any
 from django.db import models
 
 from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
-from followup.vocabulary import ContactOutcome, DeathCause, DrugClass, Finding, Intent, Modality, Place, RecurrenceSite, Treatment
+from followup.vocabulary import (
+    Channel,
+    Confirmation,
+    ContactOutcome,
+    DeathCause,
+    DrugClass,
+    Finding,
+    Intent,
+    Modality,
+    Place,
+    RecurrenceNumber,
+    RecurrencePattern,
+    RecurrenceSite,
+    Treatment,
+    Vital,
+)
 from studies.dictionary import Form
 from studies.exchange.parts import FOLLOW_UP, YES_NO, Part, choices, form, item, values_of
 from studies.models import Participant
@@ -58,6 +73,9 @@ def parts() -> list[Part]:
             item("confirmed_on", "date", "确诊日期", "confirmed"),
             item("site", "choice", "部位", "site", options=choices(RecurrenceSite), cdash="TULOC"),
             modality,
+            item("number", "choice", "结节数目", "number of nodules", options=choices(RecurrenceNumber)),
+            item("pattern", "choice", "复发类型", "pattern", options=choices(RecurrencePattern)),
+            item("confirmed_by", "choice", "确诊依据", "confirmed by", options=choices(Confirmation)),
         ),
         _part(
             Death,
@@ -72,7 +90,9 @@ def parts() -> list[Part]:
             "contact",
             ("联系", "Contact"),
             item("on", "date", "日期", "day", cdash="SSDAT"),
-            item("outcome", "choice", "结果", "outcome", options=choices(ContactOutcome), cdash="SSORRES"),
+            item("outcome", "choice", "结果", "outcome", options=choices(ContactOutcome)),
+            item("channel", "choice", "联系方式", "by", options=choices(Channel)),
+            item("vital", "choice", "生存状态", "what was learned of the participant", options=choices(Vital), cdash="SSORRES"),
         ),
     ]
 

@@ -158,6 +158,9 @@ class RecurrenceForm(EntryForm):
     confirmed_on = TypedDateField(label=gettext_lazy("Confirmed on"), required=False, help_text=gettext_lazy("leave empty until it is"))
     site = radio(words.RecurrenceSite.choices, gettext_lazy("Site"))
     modality = listed(words.Modality.choices, gettext_lazy("Seen by"))
+    number = radio(words.RecurrenceNumber.choices, gettext_lazy("Number of nodules"), required=False)
+    pattern = listed(words.RecurrencePattern.choices, gettext_lazy("Pattern"), required=False)
+    confirmed_by = listed(words.Confirmation.choices, gettext_lazy("Confirmed by"), required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -183,6 +186,13 @@ class ContactForm(EntryForm):
 
     on = TypedDateField(label=gettext_lazy("Date"))
     outcome = radio(words.ContactOutcome.choices, gettext_lazy("Outcome"))
+    vital = radio(
+        words.Vital.choices,
+        gettext_lazy("Participant"),
+        required=False,
+        help_text=gettext_lazy("what was learned; a death is recorded besides"),
+    )
+    channel = radio(words.Channel.choices, gettext_lazy("By"), initial=words.Channel.CALL)
 
 
 class VoidForm(PageForm):

@@ -13,7 +13,23 @@ from django.db import models
 from django.db.models import Q
 
 from accounts import audit
-from followup.vocabulary import ContactOutcome, DeathCause, DrugClass, Finding, Intent, Modality, Place, RecurrenceSite, Treatment
+from followup.vocabulary import (
+    ALIVE,
+    Channel,
+    Confirmation,
+    ContactOutcome,
+    DeathCause,
+    DrugClass,
+    Finding,
+    Intent,
+    Modality,
+    Place,
+    RecurrenceNumber,
+    RecurrencePattern,
+    RecurrenceSite,
+    Treatment,
+    Vital,
+)
 from studies.models import Participant
 
 USER = settings.AUTH_USER_MODEL
@@ -146,6 +162,9 @@ class Recurrence(Entry):
     confirmed_on = models.DateField(null=True, blank=True)
     site = models.CharField(max_length=20, choices=RecurrenceSite)
     modality = models.CharField(max_length=10, choices=Modality)
+    number = models.CharField(max_length=10, choices=RecurrenceNumber, blank=True)
+    pattern = models.CharField(max_length=20, choices=RecurrencePattern, blank=True)
+    confirmed_by = models.CharField(max_length=10, choices=Confirmation, blank=True)
 
     class Meta(Entry.Meta):
         constraints = entered(
@@ -153,6 +172,11 @@ class Recurrence(Entry):
             models.UniqueConstraint(fields=["participant"], condition=Q(voided_at=None), name="recurrence_first_only"),
             models.CheckConstraint(
                 name="recurrence_confirmed_after_seen", condition=Q(confirmed_on=None) | Q(confirmed_on__gte=models.F("first_seen_on"))
+            ),
+            models.CheckConstraint(
+                name="recurrence_confirmed_by_something_on_a_day",
+                violation_error_message="What confirmed a recurrence has a day: give the day of confirmation.",
+                condition=Q(confirmed_by="") | Q(confirmed_on__isnull=False),
             ),
         )
 
@@ -181,14 +205,26 @@ class Death(Entry):
 
 @audit.tracked()
 class Contact(Entry):
-    """A call, letter or visit that tells, or fails to tell, whether the participant lives (EP-06, EP-11)."""
+    """A call, letter or visit that tells, or fails to tell, whether the participant lives (EP-06, EP-11).
+
+    `vital` is empty in rows from before it was asked: then the outcome says it (`vocabulary.SIGN_OF_LIFE`).
+    """
 
     on = models.DateField()
     outcome = models.CharField(max_length=20, choices=ContactOutcome)
+    channel = models.CharField(max_length=10, choices=Channel, default=Channel.CALL)
+    vital = models.CharField(max_length=10, choices=Vital, blank=True)
 
     class Meta(Entry.Meta):
         constraints = entered(
-            "contact", models.CheckConstraint(name="contact_known_outcome", condition=Q(outcome__in=ContactOutcome.values))
+            "contact",
+            models.CheckConstraint(name="contact_known_outcome", condition=Q(outcome__in=ContactOutcome.values)),
+            models.CheckConstraint(name="contact_known_channel", condition=Q(channel__in=Channel.values, vital__in=["", *Vital.values])),
+            models.CheckConstraint(
+                name="contact_learns_from_somebody",
+                violation_error_message="Nobody was reached, so nothing was learned of the participant: choose “not learned”.",
+                condition=Q(vital__in=["", Vital.UNKNOWN]) | Q(outcome__in=ALIVE) | Q(channel=Channel.REGISTRY),
+            ),
         )
 
     def __str__(self) -> str:

@@ -157,12 +157,14 @@ def say(row: Entry) -> tuple[str, str, list[str]]:
             return what, row.on.isoformat(), details
         case Recurrence():
             confirmed = _("confirmed %(on)s") % {"on": row.confirmed_on} if row.confirmed_on else _("not confirmed yet")
-            details = [row.get_site_display(), row.get_modality_display(), confirmed]
+            more = [row.get_number_display(), row.get_pattern_display(), row.get_confirmed_by_display()]
+            details = [row.get_site_display(), row.get_modality_display(), confirmed, *filter(None, more)]
             return _("first recurrence"), row.first_seen_on.isoformat(), details
         case Death():
             return _("death"), row.on, [row.get_cause_display(), *filter(None, [row.source])]
         case Contact():
-            return _("contact"), row.on.isoformat(), [row.get_outcome_display()]
+            details = [row.get_channel_display(), row.get_outcome_display(), *filter(None, [row.get_vital_display()])]
+            return _("contact"), row.on.isoformat(), details
     raise TypeError(type(row))
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from followup import pages
 from followup.models import Assessment, Contact, Death, Entry, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
-from followup.vocabulary import ALIVE, Finding, Intent
+from followup.vocabulary import ALIVE, Finding, Intent, Vital
 from studies.models import Participant, Study
 from studies.quality.expression import Day
 from studies.quality.pointer import Pointer
@@ -103,7 +103,7 @@ def _days(row: Entry) -> Iterable[tuple[str, str, str]]:
             if row.adequate and row.finding == Finding.FREE:
                 yield "free", row.on.isoformat(), "finding"
         case Contact():
-            if row.outcome in ALIVE:
+            if row.vital == Vital.ALIVE or (not row.vital and row.outcome in ALIVE):
                 yield "seen", row.on.isoformat(), "on"
         case Recurrence():
             yield "recurrence", row.first_seen_on.isoformat(), "first_seen_on"

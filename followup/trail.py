@@ -26,8 +26,11 @@ KINDS = (
     ),
     Kind(
         Recurrence, _("Recurrence"), VIEW, signed=True,
-        words=_EVERY | {"first_seen_on": _("First seen"), "confirmed_on": _("Confirmed"), "site": _("Site")},
+        words=_EVERY | {
+            "first_seen_on": _("First seen"), "confirmed_on": _("Confirmed"), "site": _("Site"), "number": _("Number of nodules"),
+            "pattern": _("Pattern"), "confirmed_by": _("Confirmed by"),
+        },
     ),
     Kind(Death, _("Death"), VIEW, signed=True, words=_EVERY | {"cause": _("Cause")}),
-    Kind(Contact, _("Contact"), VIEW, signed=True, words=_EVERY | {"outcome": _("Outcome")}),
+    Kind(Contact, _("Contact"), VIEW, signed=True, words=_EVERY | {"outcome": _("Outcome"), "channel": _("By"), "vital": _("Participant")}),
 )  # fmt: skip

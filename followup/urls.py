@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from followup import payable, views
+from followup import calls, payable, views
 
 urlpatterns = [
     path("payable-visits/", payable.payable_visits, name="payable-visits"),
     path("payable-visits.csv", payable.payable_csv, name="payable-csv"),
     path("visits/", views.visits, name="visits"),
+    path("visits.ics", calls.calendar, name="visits-calendar"),
+    path("calls/", calls.calls, name="calls"),
+    path("participants/<uuid:uuid>/call/", calls.call, name="call"),
     path("treatment/", views.treatments, name="treatment"),
     path("understand-partial-date/", views.understand_partial_date, name="understand-partial-date"),
     path("participants/<uuid:uuid>/treatment/new/", views.new, {"kind": "course"}, name="course-new"),

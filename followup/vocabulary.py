@@ -83,5 +83,55 @@ class ContactOutcome(models.TextChoices):
     WRONG_NUMBER = "wrong_number", _("number not in use")
 
 
+class Channel(models.TextChoices):
+    """How somebody tried to learn how the participant is."""
+
+    CALL = "call", _("telephone")
+    MESSAGE = "message", _("message")
+    LETTER = "letter", _("letter")
+    MEETING = "meeting", _("meeting")
+    REGISTRY = "registry", _("register of residents or deaths")
+
+
+class Vital(models.TextChoices):
+    ALIVE = "alive", _("alive")
+    DEAD = "dead", _("died")
+    UNKNOWN = "unknown", _("not learned")
+
+
 ALIVE = (ContactOutcome.ANSWERED, ContactOutcome.RELATIVE)
 """The outcomes that can tell whether the participant lives (EP-06)."""
+SIGN_OF_LIFE = models.Q(vital=Vital.ALIVE) | models.Q(vital="", outcome__in=ALIVE)
+"""The contacts by which the participant is known to have lived; of older rows the outcome alone says it."""
+
+
+class RecurrenceNumber(models.TextChoices):
+    """How many nodules the first recurrence showed."""
+
+    SINGLE = "1", _("one")
+    FEW = "2-3", _("two or three")
+    MANY = "4+", _("four or more")
+    UNKNOWN = "unknown", _("number not recorded")
+
+
+class RecurrencePattern(models.TextChoices):
+    """Where in the liver or beyond, as surgeons tell residual disease from new disease."""
+
+    MARGIN = "margin", _("at the margin of resection")
+    SAME_SEGMENT = "same_segment", _("in the same or a neighbouring segment")
+    DISTANT_LIVER = "distant_liver", _("elsewhere in the liver")
+    DIFFUSE = "diffuse", _("diffuse in the liver")
+    VASCULAR = "vascular", _("with invasion of a vessel")
+    BEYOND = "beyond", _("outside the liver only")
+    UNKNOWN = "unknown", _("pattern not recorded")
+
+
+class Confirmation(models.TextChoices):
+    """What turned the suspicion into a recurrence."""
+
+    FOLLOW_UP_IMAGING = "imaging", _("later imaging")
+    SECOND_MODALITY = "second", _("a second kind of imaging")
+    DSA = "dsa", _("stain in the angiogram")
+    BIOPSY = "biopsy", _("biopsy")
+    OPERATION = "operation", _("operation")
+    TUMOUR_MARKER = "marker", _("imaging with a rising tumour marker")

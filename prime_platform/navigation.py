@@ -66,6 +66,7 @@ MENU: list[tuple[Promise, list[Place]]] = [
         [
             Place(_("Visits"), "visits", followup_pages.VIEW, visit_lists.visit_count),
             Place(_("Treatment"), "treatment", followup_pages.VIEW, treatment_lists.treatment_count),
+            Place(_("Calls"), "calls", followup_pages.VIEW),
         ],
     ),
     (

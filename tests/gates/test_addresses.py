@@ -41,7 +41,7 @@ PLAIN = {
     "measurements", "feature-list", "feature-list-new",
     "schema", "api-participant-list", "api-screening-list", "api-entry-list", "series-list",
     "queries", "queries-close", "queries-raise", "checks", "checks-run", "checks-progress", "verification-due", "completeness", "handovers",
-    "visits", "treatment", "understand-partial-date", "dictionary",
+    "visits", "visits-calendar", "calls", "treatment", "understand-partial-date", "dictionary",
     "risk", "payable-visits", "payable-csv",
     "centers",
     "ranges", "range-new",
@@ -56,7 +56,7 @@ PLAIN = {
 """Pages without an object in their address: each shows what the person may see, or refuses with 403, or before publication with 409."""
 OBJECTS = {
     "course-new": "participant", "window-close": "participant", "declaration-new": "participant", "assessment-new": "participant",
-    "recurrence-new": "participant", "death-new": "participant", "contact-new": "participant",
+    "recurrence-new": "participant", "death-new": "participant", "contact-new": "participant", "call": "participant",
     "course-void": "course", "declaration-void": "declaration", "assessment-void": "assessment",
     "recurrence-void": "recurrence", "death-void": "death", "contact-void": "contact",
     "screening": "screening", "screening-answers": "screening", "screening-consent": "screening", "enroll": "screening",
