@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from analysis import histories
@@ -17,13 +17,19 @@ from analysis.accrual_chart import AccrualWords, accrual_chart
 from analysis.charts import DAYS_PER_MONTH, Strand, SurvivalWords, survival_chart
 from analysis.histories import Followed
 from analysis.kaplan_meier import Curve, kaplan_meier, reverse_kaplan_meier
-from followup.outcomes import ImpossibleHistory, Outcomes
+from followup.outcomes import ImpossibleHistory, Outcomes, Reason
 from studies import accrual
 from studies.models import Entry, Milestone, Participant, Screening, Study
 from studies.vocabulary import MilestoneKind, ScreeningStatus
 
 Enrolled = tuple[int, str, date, bool]
 """Key and code of the center, day of enrolment, whether any form is begun."""
+CENSORED, _MONTHS_A_BIN = "censored", 6
+CENSORED_WORDS = {
+    Reason.LAST_ADEQUATE_ASSESSMENT: gettext_lazy("free of disease at the last adequate check"),
+    Reason.NO_ASSESSMENT: gettext_lazy("not checked since surgery"),
+}
+"""Why recurrence-free survival is censored (EP-03), in words."""
 LEAST_PATIENTS, LEAST_EVENTS = 10, 5
 """Below either there is no curve: single patients would show."""
 
@@ -148,7 +154,24 @@ def _survival(now: Pooled) -> dict[str, Any]:
     )
     curve = now.curve
     strands = [Strand(_("Everybody"), curve)] if curve else []
-    return {"survival_chart": survival_chart(strands, words), "survival_rows": _points(curve) if curve else []}
+    return {
+        "survival_chart": survival_chart(strands, words, censored_url=f"#{CENSORED}"),
+        "survival_rows": _points(curve) if curve else [],
+        "censored": _censored(now) if curve else {},
+    }
+
+
+def _censored(now: Pooled) -> dict[str, Any]:
+    """Why follow-up ended without an event, by half-years from surgery: what a tick of the curve stands for; the sum is all censored."""
+    ends = [outcomes.rfs for _followed, outcomes in now.known if not outcomes.rfs.event]
+    counts = Counter((int(each.time / DAYS_PER_MONTH) // _MONTHS_A_BIN, each.reason) for each in ends)
+    reasons = [reason for reason in CENSORED_WORDS if any(reason == said for _bin, said in counts)]
+    bins = sorted({place for place, _reason in counts})
+    rows = [
+        {"months": f"{place * _MONTHS_A_BIN}–{(place + 1) * _MONTHS_A_BIN}", "cells": [counts[place, reason] for reason in reasons]}
+        for place in bins
+    ]
+    return {"reasons": [CENSORED_WORDS[reason] for reason in reasons], "rows": rows, "sum": len(ends)}
 
 
 def _points(curve: Curve) -> list[dict[str, Any]]:

@@ -192,7 +192,10 @@ class ContactForm(EntryForm):
         required=False,
         help_text=gettext_lazy("what was learned; a death is recorded besides"),
     )
-    channel = radio(words.Channel.choices, gettext_lazy("By"), initial=words.Channel.CALL)
+    channel = radio(words.Channel.choices, gettext_lazy("By"), initial=words.Channel.CALL, required=False)
+
+    def clean_channel(self) -> str:
+        return str(self.cleaned_data["channel"] or words.Channel.CALL)
 
 
 class VoidForm(PageForm):
