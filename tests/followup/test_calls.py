@@ -15,7 +15,7 @@ from accounts.transitions import NotAllowedNow
 from followup import calls, events, loss, visit_lists
 from followup.models import Contact
 from followup.schedule import Window
-from studies import enrollment
+from studies import enrollment, setup
 from studies.models import Participant
 from tests import world
 from tests.followup.test_pages import browser_of
@@ -38,7 +38,10 @@ def by(site: World) -> User:
 
 @pytest.fixture
 def participant(site: World) -> Participant:
-    return world.enrolled(site, surgery=timezone.localdate() - timedelta(days=400))
+    """Operated on 100 days before; then the study's clock goes on until four visits are overdue."""
+    person = world.enrolled(site, surgery=timezone.localdate() - timedelta(days=100))
+    setup.advance_clock(study=site.study, days=300, by=User.objects.system())
+    return Participant.objects.get(pk=person.pk)
 
 
 @pytest.fixture

@@ -1,0 +1,57 @@
+"""Two blinded readers and a third, and agreement beyond chance against statsmodels (EP-12)."""
+
+from datetime import date
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from statsmodels.stats.inter_rater import cohens_kappa, to_table
+
+from followup.adjudication import Reading, Verdict, kappa, verdict
+
+DAY, OTHER = date(2026, 5, 3), date(2026, 8, 3)
+NONE, SEEN, LATER = Reading("a", False), Reading("b", True, DAY), Reading("c", True, OTHER)
+
+
+def by(reader: str, reading: Reading) -> Reading:
+    return Reading(reader, reading.recurrence, reading.first_seen)
+
+
+@pytest.mark.parametrize(
+    ("readings", "said"),
+    [
+        ([], Verdict(None, False)),
+        ([NONE], Verdict(None, False)),
+        ([NONE, by("b", NONE)], Verdict(NONE, False)),
+        ([SEEN, by("c", SEEN)], Verdict(SEEN, False)),
+        ([NONE, SEEN], Verdict(None, True)),
+        ([SEEN, LATER], Verdict(None, True)),
+        ([NONE, SEEN, LATER], Verdict(LATER, True)),
+    ],
+)
+def test_two_agree_or_a_third_decides(readings, said):
+    """A recurrence on two days is a disagreement."""
+    assert verdict(readings) == said
+
+
+def test_nobody_reads_twice_and_a_date_belongs_to_a_recurrence():
+    with pytest.raises(ValueError, match="each once"):
+        verdict([NONE, NONE])
+    with pytest.raises(ValueError, match="first seen"):
+        Reading("a", True)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=3, max_size=60))
+def test_kappa_and_its_limits_are_those_of_statsmodels(pairs):
+    first, second = zip(*pairs, strict=True)
+    assume(first != second and len(set(first)) > 1 and len(set(second)) > 1)
+    ours = kappa(first, second)
+    table, _bins = to_table([[*map("abc".index, pair)] for pair in pairs], bins=3)
+    theirs = cohens_kappa(table)
+    assert ours.value == pytest.approx(theirs.kappa, abs=1e-12)
+    assert (ours.lower, ours.upper) == (pytest.approx(theirs.kappa_low, abs=1e-9), pytest.approx(theirs.kappa_upp, abs=1e-9))
+
+
+def test_kappa_of_readers_who_always_say_the_same_is_not_estimable():
+    assert kappa("aa", "aa").value != kappa("aa", "aa").value
+    assert kappa("ab", "ab").value == 1
