@@ -44,6 +44,20 @@ class User(AbstractBaseUser):
         return self.display_name or self.username
 
 
+@audit.tracked(exclude=["secret", "last_step", "paper"])
+class SecondFactor(models.Model):
+    """A person's device: its secret, encrypted, the last time step whose code served, and hashes of the codes on paper."""
+
+    user = models.OneToOneField(User, models.PROTECT, related_name="+")
+    secret = models.BinaryField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    last_step = models.BigIntegerField(default=0)
+    paper = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user}"
+
+
 class AccessRecord(models.Model):
     """A read, sign-in, export or refusal (AU-01): text without foreign keys, so that it outlives its subject."""
 

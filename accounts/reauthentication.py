@@ -1,7 +1,6 @@
 """That the person at the keyboard is who signed in: asked again for every signature (AU-04, 21 CFR 11.200).
 
-Each factor is one function of the person and what was typed. Today there is the password; a second factor is one more entry of
-FACTORS and one more field of Proof.
+Each factor is one function of the person and what was typed: the password, and the code of a second factor where there is one.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit
+from accounts import audit, second_factor
 from accounts.models import AccessRecord, User
 
 ATTEMPTS = 5
@@ -27,6 +26,7 @@ class Proof:
     """What a person types to show that it is still he."""
 
     password: str
+    code: str = ""
 
     def __repr__(self) -> str:
         return "Proof(…)"
@@ -39,7 +39,12 @@ def _password(user: User, proof: Proof) -> str:
     return _("The password is not right. Type your own password, with which you signed in.")
 
 
-FACTORS: dict[str, Callable[[User, Proof], str]] = {"password": _password}
+def _code(user: User, proof: Proof) -> str:
+    """The sentence for a wrong code of who has, or must have, a second factor."""
+    return second_factor.check(user, proof.code) if second_factor.has(user) or second_factor.is_missing(user) else ""
+
+
+FACTORS: dict[str, Callable[[User, Proof], str]] = {"password": _password, "code": _code}
 """Field of the form → what checks it; a sentence means no."""
 
 

@@ -1,5 +1,6 @@
 """The doors: signing in and out, and how a person wants the pages to look."""
 
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -8,16 +9,20 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, guessing, people
+from accounts import audit, guessing, people, second_factor, step_up, totp
 from accounts.models import AccessRecord, User
 
+WAITING, PATIENCE = "waits_for_code", 300
+"""Who gave the right password and not yet a code; for how many seconds."""
 CHOSEN_AT_THE_DOOR = "language_chosen_at_the_door"
 YEAR = 365 * 24 * 3600
 LOOKS = {"theme": {"light", "dark"}, "keys": {"on", "off"}}
@@ -47,7 +52,14 @@ class SignIn(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
-        response = super().form_valid(form)
+        if second_factor.has(user):
+            self.request.session[WAITING] = {"who": str(user.uuid), "since": int(time.time()), "next": self.get_success_url()}
+            return HttpResponseRedirect(resolve_url("sign-in-code"))
+        return self.let_in(user)
+
+    def let_in(self, user: User) -> HttpResponse:
+        """Sign in somebody who has proved who he is."""
+        response = super().form_valid(_Known(user))
         audit.record(kind=AccessRecord.Kind.SIGN_IN, by=user)
         if chosen := self.request.session.pop(CHOSEN_AT_THE_DOOR, ""):
             user = people.choose_language(user=user, language=chosen)
@@ -60,6 +72,90 @@ class SignIn(LoginView):
         response = self.render_to_response(self.get_context_data(form=form, waits=waits))
         response.status_code = HTTPStatus.TOO_MANY_REQUESTS if waits else HTTPStatus.BAD_REQUEST
         return response
+
+
+class _Known:
+    """What `LoginView` asks of a form, for a person who was found already."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+
+    def get_user(self) -> User:
+        return self.user
+
+
+@method_decorator((login_not_required, sensitive_post_parameters("code")), name="dispatch")
+class SignInCode(SignIn):
+    """The second question of the door, for who has a device: its code, within five minutes of the password."""
+
+    template_name = "sign_in_code.html"
+    http_method_names = ("get", "post", "head", "options")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.waiting() is None:
+            return HttpResponseRedirect(resolve_url("sign-in"))
+        return super().dispatch(request, *args, **kwargs)
+
+    def waiting(self) -> User | None:
+        """Who gave the right password a moment ago."""
+        kept = self.request.session.get(WAITING, {})
+        if time.time() - kept.get("since", 0) > PATIENCE:
+            return None
+        return User.objects.filter(uuid=kept["who"], is_active=True).first()
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user = self.waiting()
+        if user is None:
+            return HttpResponseRedirect(resolve_url("sign-in"))
+        if sentence := second_factor.check(user, request.POST.get("code", "")):
+            return render(request, self.template_name, {"wrong": sentence}, status=HTTPStatus.BAD_REQUEST)
+        there = request.session.pop(WAITING)["next"]
+        user.backend = settings.AUTHENTICATION_BACKENDS[0]
+        response = self.let_in(user)
+        request.session[step_up.VERIFIED] = True
+        step_up.note(request)
+        response["Location"] = there
+        return response
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return render(request, self.template_name)
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters("code")
+def set_up_second_factor(request: HttpRequest) -> HttpResponse:
+    """Set up a device: its secret, then its first code, then the codes for paper, once."""
+    context: dict[str, Any] = {"done": second_factor.has(request.user)}
+    status = HTTPStatus.OK
+    if request.method == "POST" and not context["done"]:
+        try:
+            context |= {"paper": second_factor.confirm(request.user, request.POST.get("code", "")), "done": True}
+            request.session[step_up.VERIFIED] = True
+            step_up.note(request)
+        except ValidationError as error:
+            context["wrong"], status = " ".join(error.messages), HTTPStatus.BAD_REQUEST
+    if not context["done"]:
+        secret = second_factor.begin(request.user)
+        context["secret"] = totp.as_text(secret)
+        context["address"] = totp.address(secret, issuer="PRIME", name=request.user.username)
+    return render(request, "second_factor.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters("code")
+def step_up_page(request: HttpRequest) -> HttpResponse:
+    """A code once more, before something leaves or is put in force; then back."""
+    there = request.POST.get("next", "") or request.GET.get("next", "")
+    if second_factor.is_missing(request.user):
+        return HttpResponseRedirect(resolve_url("second-factor"))
+    if request.method == "POST":
+        wrong = second_factor.check(request.user, request.POST.get("code", ""))
+        if not wrong:
+            request.session[step_up.VERIFIED] = True
+            step_up.note(request)
+            return _back(request)
+        return render(request, "step_up.html", {"next": there, "wrong": wrong}, status=HTTPStatus.BAD_REQUEST)
+    return render(request, "step_up.html", {"next": there})
 
 
 class SignOut(LogoutView):

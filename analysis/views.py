@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from accounts import audit, scope
+from accounts import audit, scope, step_up
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
 from analysis import overview as overviews
@@ -45,6 +45,7 @@ def result(request: HttpRequest) -> HttpResponse:
     )
 
 
+@step_up.asked("GET")
 @require_GET
 def result_file(request: HttpRequest, name: str) -> HttpResponse:
     """One published table as it left the opening, for R; who takes it is recorded."""
@@ -60,6 +61,7 @@ def result_file(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
+@step_up.asked("GET")
 @require_GET
 def result_archive(request: HttpRequest) -> HttpResponse:
     """Every published file under its own name, with checksums and the R program: unpack, `Rscript analysis.R`; who takes it is recorded."""

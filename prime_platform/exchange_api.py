@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts import step_up
 from accounts.moment import at_one_moment
 from prime_platform import exchange_views
 from studies import access
@@ -37,6 +38,7 @@ class ExportView(APIView):
         asked = ExportSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
+        step_up.require_code(request.user, request.headers.get(step_up.HEADER, ""))
         study = get_object_or_404(access.studies_for(request.user, Permission.EXPORT_RUN), code=given["study"])
         wanted = {"dates": "true" if given["true_dates"] else "", "history": "yes" if given["history"] else "", "reason": given["reason"]}
         return exchange_views.archive(study, given["kind"], by=request.user, wanted=wanted)

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import step_up
 from accounts.models import AccessRecord, User
 from accounts.moment import at_one_moment
 from prime_platform.exchange import parts_of, software
@@ -32,6 +33,7 @@ LATEST = 50
 
 
 @at_one_moment
+@step_up.asked("POST")
 @require_http_methods(["GET", "POST"])
 def exports(request: HttpRequest) -> HttpResponseBase:
     """The forms of export, what was exported before, and on POST the archive itself."""

@@ -10,27 +10,30 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DatabaseError, IntegrityError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import render
-from django.urls import ResolverMatch
+from django.urls import ResolverMatch, reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from psycopg.errors import UniqueViolation
 
-from accounts import audit, scope
+from accounts import audit, scope, step_up
 from accounts.models import AccessRecord
 from accounts.transitions import NotAllowedNow
 from studies.locking import guards
 
 MACHINES = ("/api/", "/edge/")
 SAFE = ("GET", "HEAD")
+WITHOUT_CODE = ("second-factor", "step-up", "sign-out", "language", "look")
+"""What somebody may ask for who has signed in by a password alone."""
 OPEN = ("/healthz", "/readyz", "/edge/v1/")
 PARTS_OF_PAGES = {"slice", "roi-state", "features-csv"}
 """Addresses of one record that are no page: pictures and pieces of a page that is recorded itself, and files, which are exports."""
@@ -74,6 +77,22 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         if keep is not None and request.resolver_match is not None:
             keep(request, **request.resolver_match.kwargs)
         return redirect_to_login(_page_before(request))
+
+
+class SecondFactorMiddleware:
+    """Where everybody needs a second factor, nothing but setting it up is open to who has none yet (SE-02)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not settings.PRIME_SECOND_FACTOR or not request.user.is_authenticated or request.session.get(step_up.VERIFIED):
+            return self.get_response(request)
+        if request.path in {reverse(name) for name in WITHOUT_CODE} or request.path.startswith(OPEN):
+            return self.get_response(request)
+        if request.path.startswith(MACHINES):
+            return answer(request, Refusal(HTTPStatus.FORBIDDEN, [_("Set up your second factor first.")]))
+        return HttpResponseRedirect(reverse("second-factor"))
 
 
 class RefusalMiddleware:

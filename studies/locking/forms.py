@@ -5,13 +5,15 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts import second_factor
+from accounts.models import User
 from accounts.reauthentication import Proof
 from studies.forms import PageForm
 from studies.models import Meaning
 
 
 class SignForm(PageForm):
-    """The meaning, and the proof that it is still the same person; a second factor becomes one more field here."""
+    """The meaning, and the proof that it is still the same person: password, and the code of who has a second factor."""
 
     meaning = forms.ChoiceField(
         choices=Meaning.choices, widget=forms.RadioSelect, initial=Meaning.APPROVED, label=_("What your signature means")
@@ -24,9 +26,21 @@ class SignForm(PageForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
+    code = forms.CharField(
+        max_length=20,
+        label=_("Code of your device"),
+        help_text=_("six digits; each serves once"),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "class": "n"}),
+    )
+
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not second_factor.has(by) and not second_factor.is_missing(by):
+            del self.fields["code"]
+
     @property
     def proof(self) -> Proof:
-        return Proof(password=self.cleaned_data["password"])
+        return Proof(password=self.cleaned_data["password"], code=self.cleaned_data.get("code", ""))
 
 
 class WhyForm(PageForm):

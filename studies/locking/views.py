@@ -34,12 +34,12 @@ def sign_list(request: HttpRequest) -> HttpResponse:
     return render(request, "studies/locking/sign_list.html", context)
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def sign_center(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Sign the casebook of a center: everybody whose approval is missing or void."""
     center = get_object_or_404(access.centers_for(request.user, Permission.PARTICIPANT_VIEW), uuid=uuid)
-    form = SignForm(request.POST or None)
+    form = SignForm(request.POST or None, by=request.user)
     if request.method == "POST" and form.is_valid():
         made = _attempt(
             form, lambda: signing.sign_center(center=center, meaning=form.cleaned_data["meaning"], proof=form.proof, by=request.user)
@@ -59,14 +59,14 @@ def sign_center(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "studies/locking/sign_center.html", context, status=400 if form.errors else 200)
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def sign(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """What would I sign here: all records of a participant, or one of them, and what changed since the last signature."""
     participant, label, key = _subject(request, uuid)
     present = content.of_participants([participant.pk])[participant.pk]
     shown = content.of_record(present, label, key) if label else present
-    form = SignForm(request.POST or None)
+    form = SignForm(request.POST or None, by=request.user)
     if request.method == "POST" and form.is_valid():
         write = {"meaning": form.cleaned_data["meaning"], "proof": form.proof, "seen": request.POST.get("seen", ""), "by": request.user}
         if _attempt(form, lambda: signing.sign(participant=participant, record=label, key=key, **write)):

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import step_up
 from accounts.models import AccessRecord, User
 from accounts.moment import at_one_moment
 from studies import access
@@ -108,6 +109,7 @@ def trail(request: HttpRequest) -> HttpResponse:
 
 
 @at_one_moment
+@step_up.asked("POST")
 @require_POST
 def export(request: HttpRequest) -> HttpResponseBase:
     """The whole trail as a file; that it was taken, and its hash, stay on record."""

@@ -31,12 +31,13 @@ from studies.quality import handover, own, queries, source_images
 from studies.vocabulary import CENTER_ROLES, Role
 from tests import world
 
-OPEN = {"healthz", "readyz", "sign-in", "language", "look"}
+OPEN = {"healthz", "readyz", "sign-in", "sign-in-code", "language", "look"}
 """What anybody may ask for without signing in."""
 GATEWAY = {"edge-package", "edge-receipt", "edge-heartbeat", "edge-screenings"}
 """What a hospital's gateway asks for, by signature."""
 PLAIN = {
     "consecutiveness", "surgeries-report", "flow", "screening-close",
+    "second-factor", "step-up",
     "home", "sign-out", "worklist", "overview", "screening-log", "screening-new", "participants", "search", "understand-date",
     "measurements", "feature-list", "feature-list-new",
     "schema", "api-participant-list", "api-screening-list", "api-entry-list", "series-list",

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import people
+from accounts import people, second_factor
 from accounts.models import User
 from accounts.transitions import NotAllowedNow
 from studies import setup
@@ -34,8 +34,9 @@ class Command(BaseCommand):
         add = actions.add_parser("add", help="give a person a role; who is new is made first and needs a password")
         end = actions.add_parser("end", help="end a person's role after a day")
         listed = actions.add_parser("list", help="who is what, from when to when")
+        factor = actions.add_parser("factor", help="take a person's second factor back, so that another device can be set up")
         password = actions.add_parser("password", help="give a person a new password, which ends every session")
-        for action in (add, end, password):
+        for action in (add, end, password, factor):
             action.add_argument("username")
         for action in (add, end):
             action.add_argument("--role", required=True, choices=Role.values)
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         listed.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        do = {"add": self._add, "end": self._end, "list": self._list, "password": self._password}[options["action"]]
+        do = {"add": self._add, "end": self._end, "list": self._list, "password": self._password, "factor": self._factor}[options["action"]]
         try:
             do(options)
         except REFUSALS as refusal:
@@ -97,6 +98,11 @@ class Command(BaseCommand):
         else:
             for each in said:
                 self.stdout.write("\t".join(each.values()))
+
+    def _factor(self, options: dict[str, Any]) -> None:
+        user = _user(options["username"])
+        second_factor.take_back(user=user, by=User.objects.system())
+        self.stdout.write(f"{user.username} sets up another device at the next sign-in")
 
     def _password(self, options: dict[str, Any]) -> None:
         user = _user(options["username"])
