@@ -76,10 +76,14 @@ def request(
     (out / cut.ENCRYPTED).write_bytes((cut_folder / cut.ENCRYPTED).read_bytes())
     audit.record(kind="export", by=by, subject="opening request", detail={"study": study.code, "seals": len(asked["seals"])})
     at = chain.instant(made_at) if study.synthetic else None
-    ledger.append(
-        study=study.code, kind="opening", body={"request": digest(asked), "seals": len(asked["seals"]), "cut": asked["cut"]}, at=at
-    )
+    ledger.append(study=study.code, kind="opening", body=_entered(asked), at=at)
     return asked
+
+
+def _entered(asked: dict[str, Any]) -> dict[str, Any]:
+    """What the ledger says of a request: its digest, and what people may know before anything is opened."""
+    said = {name: asked[name] for name in ("cut", "pair", "expires_at", "requester")}
+    return said | {"request": digest(asked), "seals": len(asked["seals"])}
 
 
 def bundle(*, study: Study, folder: Path, approvals: Mapping[str, bytes], artefacts: list[bytes], by: User) -> bytes:

@@ -18,7 +18,7 @@ from analysis import views as outcome
 from followup import pages as followup_pages
 from followup import payable, treatment_lists, visit_lists
 from imaging import feature_list
-from prime_platform import worklist
+from prime_platform import blindness, worklist
 from studies import access, counting, pages
 from studies.access import Permission
 from studies.governance import deviation_lists, reconsent_lists
@@ -86,6 +86,7 @@ MENU: list[tuple[Promise, list[Place]]] = [
         _("Conduct"),
         [
             Place(_("Consent to be renewed"), "reconsent", Permission.PARTICIPANT_VIEW, reconsent_lists.count),
+            Place(_("Seal receipts"), "receipts", blindness.RECEIPTS),
             Place(_("Deviations"), "deviations", Permission.CENTER_VIEW, rows=deviation_lists.to_assess),
             Place(_("Centers"), "centers", Permission.CENTER_VIEW),
             Place(_("Reference ranges"), "ranges", ranges.VIEW, rows=range_views.current),
@@ -104,6 +105,7 @@ MENU: list[tuple[Promise, list[Place]]] = [
         [
             Place(_("Overview"), "overview", Permission.STUDY_VIEW),
             Place(_("Flow of patients"), "flow", Permission.STUDY_VIEW),
+            Place(_("Blindness"), "blindness", blindness.VIEW),
             Place(_("Glossary"), "glossary", Permission.STUDY_VIEW),
             Place(_("Data dictionary"), "dictionary", Permission.STUDY_SETUP),
             Place(_("Result"), "result", outcome.RESULT, shown=outcome.shows_result),

@@ -138,7 +138,7 @@ def join() -> None:
 
 def _inference_apart(var: Path) -> bool:
     inference, web = var / "infer", var / "home" / "web"
-    if not inference.exists() or not any(inference.iterdir()):
+    if not inference.exists() or (os.access(inference, os.R_OK | os.X_OK) and not any(inference.iterdir())):
         return True  # inference runs on another machine
     return web.exists() and web.stat().st_uid != inference.stat().st_uid and not inference.stat().st_mode & 0o077
 

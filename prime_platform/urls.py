@@ -8,7 +8,7 @@ import imaging.api
 import studies.api
 import studies.entries.api
 import studies.exchange.api
-from prime_platform import completeness, exchange_api, exchange_views, health, pages, risk, worklist
+from prime_platform import blindness, completeness, exchange_api, exchange_views, health, pages, risk, worklist
 
 router = SimpleRouter()
 for room in (studies.api, studies.entries.api, studies.exchange.api, imaging.api):
@@ -25,6 +25,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("risk/", risk.risk, name="risk"),
     path("completeness/", completeness.completeness, name="completeness"),
     path("api/v1/exports/", exchange_api.ExportView.as_view(), name="api-exports"),
+    path("blindness/", blindness.blindness, name="blindness"),
+    path("receipts/", blindness.receipts, name="receipts"),
+    path("receipts/head.json", blindness.head, name="receipt-head"),
     path("exports/", exchange_views.exports, name="exports"),
     path("worklist/", worklist.worklist_page, name="worklist"),
     path("", include("analysis.urls")),

@@ -90,12 +90,12 @@ _SEES_PARTICIPANTS = frozenset(
 _ENTERS = frozenset(TASK_OF)
 
 GRANTS: dict[Role, frozenset[str]] = {
-    Role.COORDINATOR: _SEES_PARTICIPANTS | _ENTERS | {"unlock.request", "list.hand_over", "deviation.report"},
+    Role.COORDINATOR: _SEES_PARTICIPANTS | _ENTERS | {"unlock.request", "list.hand_over", "deviation.report", "receipt.view"},
     Role.SITE_PI: _SEES_PARTICIPANTS
     | _ENTERS
     | {
         "form.sign", "audit.view_center", "task.delegate", "training.record", "erasure.decide", "unlock.request", "unlock.approve",
-        "list.hand_over", "deviation.report", "deviation.assess",
+        "list.hand_over", "deviation.report", "deviation.assess", "receipt.view",
     },
     Role.PACS_ADMIN: frozenset({"study.view", "gateway.view"}),
     Role.READER: frozenset({"image.view", "phase.confirm", "roi.upload", "agreement.view"}),
@@ -109,7 +109,7 @@ GRANTS: dict[Role, frozenset[str]] = {
         "unlock.request", "unlock.approve", "unlock.approve_study", "audit.export", "access.review", "range.enter",
         "erasure.decide", "check.run", "payment.view", "risk.view", "list.hand_over",
         "deviation.report", "deviation.assess", "deviation.close",
-        "export.unshifted", "agreement.make",
+        "export.unshifted", "agreement.make", "blinding.view",
     },
     Role.MONITOR: _SEES_PARTICIPANTS | {"query.raise", "query.close", "source.verify", "risk.view", "audit.view", "deviation.report"},
     Role.ADJUDICATOR: frozenset({"case.adjudicate"}),
@@ -118,8 +118,8 @@ GRANTS: dict[Role, frozenset[str]] = {
     ),
     Role.UNBLINDED_STATISTICIAN: frozenset({"study.view"}),
     Role.DMC: frozenset({"study.view"}),
-    Role.SPONSOR: frozenset({"study.view", "result.view", "result.export"}),
-    Role.CUSTODIAN: frozenset({"study.view", "seal.view", "ledger.view", "opening.approve", "result.view"}),
+    Role.SPONSOR: frozenset({"study.view", "blinding.view", "result.view", "result.export"}),
+    Role.CUSTODIAN: frozenset({"study.view", "blinding.view", "seal.view", "ledger.view", "opening.approve", "result.view"}),
     Role.MODEL_OWNER: frozenset(
         {"study.view", "agreement.view", "model.register", "model.view", "seal.view", "ledger.view", "result.view"}
     ),

@@ -191,14 +191,14 @@ def test_export_asks_for_a_code_and_one_serves_for_ten_minutes(device):
     assert client.post(reverse("step-up"), {"code": device.code(), "next": "/exports/"})["Location"] == "/exports/"
     made = client.post(reverse("exports"), {"kind": "csv"})
     assert made["Content-Type"] == "application/zip"
-    made.file_to_stream.close()
+    assert b"".join(made.streaming_content)
     asked_for = {"study": site.study.code, "kind": "csv"}
     told = client.post(reverse("api-exports"), asked_for, content_type="application/json")
     assert told.status_code == 403
     code = {"X-Prime-Code": device.code()}
     given = client.post(reverse("api-exports"), asked_for, content_type="application/json", headers=code)
     assert given.status_code == 200
-    given.file_to_stream.close()
+    assert b"".join(given.streaming_content)
 
 
 def test_signature_asks_for_the_code_of_who_has_a_device(person, device):

@@ -135,7 +135,9 @@ class _Asker:
         self.platform = BaseHandler()
         self.platform.load_middleware()
         self.known: dict[Any, Any] = {"who": person}
-        self.digests = digests if person is not None and access.permissions_of(person) & normalise.MAY_SEE_DIGESTS else {}
+        held = access.permissions_of(person) if person is not None else frozenset()
+        heads = {digest: whose for digest, whose in digests.items() if whose.startswith("head ")}
+        self.digests = digests if held & normalise.MAY_SEE_DIGESTS else heads if held & normalise.MAY_SEE_HEADS else {}
 
     def ask_for(self, path: str, *, all_methods: bool) -> Iterator[tuple[str, Answer]]:
         """The answers to the methods that are to be tried on one address."""

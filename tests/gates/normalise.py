@@ -19,7 +19,9 @@ TOKENS = (
 )
 COOKIES = {"prime_csrf": re.compile(r"[A-Za-z0-9]{32}"), "prime_session": re.compile(r"[a-z0-9]{32}")}
 DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
-MAY_SEE_DIGESTS = frozenset({"ledger.view", "seal.view", "model.view"})
+MAY_SEE_DIGESTS = frozenset({"ledger.view", "seal.view", "model.view", "blinding.view"})
+MAY_SEE_HEADS = frozenset({"receipt.view"})
+"""A site keeps heads, which name no row; of the other digests it may see none."""
 Known = Mapping[str, str]
 """Digest in hexadecimal digits → whose it is."""
 

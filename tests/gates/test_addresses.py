@@ -37,7 +37,7 @@ GATEWAY = {"edge-package", "edge-receipt", "edge-heartbeat", "edge-screenings"}
 """What a hospital's gateway asks for, by signature."""
 PLAIN = {
     "consecutiveness", "surgeries-report", "flow", "screening-close",
-    "second-factor", "step-up",
+    "second-factor", "step-up", "blindness", "receipts", "receipt-head",
     "home", "sign-out", "worklist", "overview", "screening-log", "screening-new", "participants", "search", "understand-date",
     "measurements", "feature-list", "feature-list-new",
     "schema", "api-participant-list", "api-screening-list", "api-entry-list", "series-list",

@@ -16,8 +16,8 @@ from tests.questions import asked
 pytestmark = pytest.mark.django_db
 MOST = 20
 """A page's own questions and those of the frame around it: session, person, reach, navigation with its counts."""
-REPORTS = {"overview": 26}
-"""No list: curve and completeness of the whole study, of every table of follow-up, each asked once."""
+REPORTS = {"overview": 26, "blindness": 30}
+"""No list: the whole study, and how the installation is run, each asked once."""
 PEOPLE = ("crowd", "crowd01coordinator", "crowd01site_pi")
 """The data manager, who sees everybody, and a coordinator and an investigator, who see half of them."""
 

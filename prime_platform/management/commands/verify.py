@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import audit
+from accounts.models import User
 from prime_platform import posture, verification
 from studies.models import Study
 
@@ -26,6 +28,8 @@ class Command(BaseCommand):
         if options["heads"]:
             found["heads"] = _held_against(options["heads"], options["gap"])
         count = sum(len(faults) for faults in found.values())
+        if not options["posture"]:
+            audit.record(kind="read", by=User.objects.system(), subject="verify", detail={"faults": count, "heads": bool(options["heads"])})
         if options["json"]:
             self.stdout.write(json.dumps({"faults": found, "count": count}, ensure_ascii=False))
         else:

@@ -1,0 +1,104 @@
+"""How many patients will have been sealed before their treatment was known, from the lags that were seen so far. Blinded and pure.
+
+Only dates enter: surgery, batch of the seal, first day on which the treatment was known. So nobody learns a prediction from it (SL-07).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from statistics import quantiles
+
+ENOUGH = 10  # patients from whom a share or a percentile is read; with fewer those of all centers are
+DAYS_BEFORE = 7  # a seal is late soon when the earliest treatments are this near
+USUALLY = 28  # days after surgery from which treatment is expected while too few have been treated
+
+
+class Order(StrEnum):
+    """Where a patient stands; the first three are final."""
+
+    BEFORE = "before"
+    SAME_DAY = "same_day"
+    LATE = "late"
+    UNSEALED = "unsealed"
+    WAITS_FOR_TREATMENT = "waits_for_treatment"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One enrolled patient: center, day of surgery, day of the first seal, first day on which the treatment was known."""
+
+    center: str
+    surgery: date
+    sealed: date | None
+    known: date | None
+
+    @property
+    def order(self) -> Order:
+        """Seal against treatment, by calendar days."""
+        if self.known is None:
+            return Order.OPEN if self.sealed is None else Order.WAITS_FOR_TREATMENT
+        if self.sealed is None:
+            return Order.UNSEALED
+        return Order.BEFORE if self.sealed < self.known else Order.SAME_DAY if self.sealed == self.known else Order.LATE
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One center (or all, center ""): counts by order, and the number expected to be evaluable in the end; None with nobody treated yet."""
+
+    center: str
+    counts: dict[Order, int]
+    enrolled: int
+    expected: float | None
+
+
+def lines(people: Sequence[Person], today: date) -> list[Line]:
+    """One line for each center and one for all, last."""
+    found = [
+        _line(center, [one for one in people if one.center == center], people, today) for center in sorted({one.center for one in people})
+    ]
+    return [*found, _line("", people, people, today)]
+
+
+def chance(people: Iterable[Person], age: int) -> float | None:
+    """The share sealed in order among those who, `age` days after surgery, were neither sealed nor treated; None where nobody was."""
+    then = [
+        one
+        for one in people
+        if one.known and _lag(one.surgery, one.known) > age and not (one.sealed and _lag(one.surgery, one.sealed) <= age)
+    ]
+    return sum(one.order == Order.BEFORE for one in then) / len(then) if then else None
+
+
+def risky_from(people: Sequence[Person]) -> int:
+    """Days after surgery from which an unsealed patient is at risk: a week before the earliest tenth of treatments."""
+    lags = [_lag(one.surgery, one.known) for one in people if one.known]
+    earliest = quantiles(lags, n=10)[0] if len(lags) >= ENOUGH else USUALLY
+    return max(0, int(earliest) - DAYS_BEFORE)
+
+
+def _line(center: str, people: Sequence[Person], everybody: Sequence[Person], today: date) -> Line:
+    counts = dict.fromkeys(Order, 0)
+    for one in people:
+        counts[one.order] += 1
+    certain = counts[Order.BEFORE] + counts[Order.WAITS_FOR_TREATMENT]
+    expected: float | None = float(certain)
+    for one in people:
+        if one.order == Order.OPEN and expected is not None:
+            share = _chance(people, everybody, _lag(one.surgery, today))
+            expected = None if share is None else expected + share
+    return Line(center, counts, len(people), expected)
+
+
+def _chance(people: Sequence[Person], everybody: Sequence[Person], age: int) -> float | None:
+    own = [one for one in people if one.known]
+    share = chance(own, age) if len(own) >= ENOUGH else None
+    if share is None:
+        share = chance(everybody, age)
+    return chance(everybody, 0) if share is None else share
+
+
+def _lag(since: date, day: date) -> int:
+    return (day - since).days
