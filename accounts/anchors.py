@@ -13,6 +13,8 @@ from django.conf import settings
 from accounts import chain
 from accounts.models import LedgerRow
 
+BEHIND = "behind"
+
 
 def folder(study: str) -> Path:
     """Where the anchors of a study lie."""
@@ -58,6 +60,30 @@ def keep(*, study: str, holder: str, anchor: chain.Anchor, receipt: bytes) -> Pa
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
         file.write(receipt)
     return path
+
+
+def mark_behind(study: str, faults: list[str]) -> None:
+    """Say that a chain does not contain a head that left the house: pages write nothing until `clear` (predictions.restoring)."""
+    (folder(study) / BEHIND).write_text("\n".join(faults) + "\n", encoding="utf-8")
+
+
+def clear(study: str) -> None:
+    """The chain contains every head again, or its fork was approved."""
+    (folder(study) / BEHIND).unlink(missing_ok=True)
+
+
+def any_behind() -> bool:
+    """Whether some chain here was found behind its heads."""
+    return any((folder(study) / BEHIND).exists() for study in studies())
+
+
+def set_aside(study: str) -> None:
+    """Keep the heads of rows that a fork gives up as evidence, out of the way of the chain that goes on."""
+    place = folder(study)
+    kept = place / f"given-up-{len(list(place.glob('given-up-*')))}"
+    kept.mkdir(parents=True)
+    for path in [*place.glob("*.json"), *(place / "received").glob("*.json")]:
+        path.rename(kept / path.name)
 
 
 def read(study: str) -> list[chain.Anchor]:

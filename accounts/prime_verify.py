@@ -234,6 +234,12 @@ def seals_of(bundles):
     return {index: seal for bundle in bundles for index, seal in bundle["seals"].items()}
 
 
+def opened_envelope(seal):
+    """The bytes of what was sealed: ciphertext and the wrap of each pair."""
+    wraps = {pair: base64.b64decode(seal["wraps"][pair]) for pair in PAIRS}
+    return {"ciphertext": base64.b64decode(seal["ciphertext"]), **wraps}
+
+
 def seal_faults(records, bundles):
     """H(ciphertext), H(wraps) and H(snapshot) as the record of each seal says; a seal whose content no bundle has."""
     seals = seals_of(bundles)

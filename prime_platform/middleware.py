@@ -25,13 +25,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from psycopg.errors import UniqueViolation
 
-from accounts import audit, scope, step_up
+from accounts import anchors, audit, scope, step_up
 from accounts.models import AccessRecord
 from accounts.transitions import NotAllowedNow
 from studies.locking import guards
 
 MACHINES = ("/api/", "/edge/")
 SAFE = ("GET", "HEAD")
+DOORS = ("sign-in", "sign-in-code", "sign-out", "language", "look")
+"""What is done at the door, whatever state the installation is in."""
 WITHOUT_CODE = ("second-factor", "step-up", "sign-out", "language", "look")
 """What somebody may ask for who has signed in by a password alone."""
 OPEN = ("/healthz", "/readyz", "/edge/v1/")
@@ -93,6 +95,19 @@ class SecondFactorMiddleware:
         if request.path.startswith(MACHINES):
             return answer(request, Refusal(HTTPStatus.FORBIDDEN, [_("Set up your second factor first.")]))
         return HttpResponseRedirect(reverse("second-factor"))
+
+
+class BehindMiddleware:
+    """After a restore nothing is written until the ledger contains every head that left the house (docs/outside.md)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method in (*SAFE, "OPTIONS") or request.path in {reverse(name) for name in DOORS} or not anchors.any_behind():
+            return self.get_response(request)
+        sentence = _("This installation was restored from an older state and only shows until the operator has taken the rest back.")
+        return answer(request, Refusal(HTTPStatus.CONFLICT, [sentence]))
 
 
 class RefusalMiddleware:

@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "prime_platform.middleware.SignInRequiredMiddleware",
     "prime_platform.middleware.SecondFactorMiddleware",
+    "prime_platform.middleware.BehindMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "prime_platform.middleware.RefusalMiddleware",

@@ -1,6 +1,8 @@
 """The platform's own keys: made once, each in the directory of the one process that uses it (`docs/formats.md`, d)."""
 
 import json
+import os
+import secrets
 from pathlib import Path
 
 from imaging.edge import keys
@@ -14,6 +16,8 @@ def ensure(var: Path, who: Identities, *, study: str, url: str) -> Path:
     """
     stored = _key(var / "keys/web/receipt-stored.key", keys.new_signing_key(), who, "web")
     archived = _key(var / "keys/worker/receipt-archived.key", keys.new_signing_key(), who, "worker")
+    for name in ("export.key", "second_factor.key"):  # where the web process may not write its own directory, as in a container
+        _secret(var / "keys/web" / name, who, "web")
     package = _key(var / "keys/worker/package.key", keys.new_package_key(), who, "worker")
     public = {
         "v": 1,
@@ -31,6 +35,19 @@ def ensure(var: Path, who: Identities, *, study: str, url: str) -> Path:
         partial.chmod(0o644)
         partial.rename(file)
     return file
+
+
+def _secret(path: Path, who: Identities, part: str) -> None:
+    """32 random bytes, made once."""
+    if not path.exists():
+        write_private_bytes(path, secrets.token_bytes(32))
+        give(path, who, part)
+
+
+def write_private_bytes(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone reads."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
 
 
 def _key(path: Path, fresh: bytes, who: Identities, part: str) -> bytes:

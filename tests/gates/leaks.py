@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.db.models import Case, IntegerField, Value, When
@@ -66,6 +67,17 @@ def milestone_for_one_recommendation(patch: pytest.MonkeyPatch, story: Story, sa
                 milestones.record(participant=participant, kind="features_ready", on=story.site.study.today(), by=system)
 
 
+def retry_of_one_patient(patch: pytest.MonkeyPatch, story: Story, said: Said) -> None:
+    """A batch that tries again for one patient whose answer it did not like: the seal carries a later day."""
+    system = User.objects.system()
+    with audit.act(by=system, action="test"):
+        for participant in story.participants:
+            if participant.pk in receiving_tace(said):
+                known = milestones.in_force().get(participant=participant, kind="sealed")
+                again = known.on + timedelta(days=1)
+                milestones.record(participant=participant, kind="sealed", on=again, by=system, cancels=known)
+
+
 def header(patch: pytest.MonkeyPatch, story: Story, said: Said) -> None:
     _answering(patch, lambda response: response.headers.setdefault("X-Took", str(len(receiving_tace(said)))))
 
@@ -90,6 +102,7 @@ LEAKS: dict[str, Leak] = {
     leak.__name__: leak
     for leak in (
         field_of_the_api, line_of_a_page, order_of_a_list, count_of_the_consistent, shuffled_tags, milestone_for_one_recommendation,
+        retry_of_one_patient,
         header, size_of_the_body, status,
     )
 }  # fmt: skip

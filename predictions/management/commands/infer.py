@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts import anchors
 from accounts.models import Heartbeat
-from predictions import batch, outside
+from predictions import batch, outside, restoring
 from predictions.registry import ArtefactMissing
 from predictions.replay import Software
 from studies.models import Study
@@ -38,7 +38,10 @@ class Command(BaseCommand):
         software = running_software()
         if options["once"]:
             if not self.run_all(software, options["study"], hold=False):
-                raise CommandError("infer: a model's artefact is missing or changed; nothing of that study was sealed", returncode=1)
+                raise CommandError(
+                    "infer: a model's artefact is missing or changed, or the ledger is behind a head; nothing of that study was sealed",
+                    returncode=1,
+                )
             return
         self.loop(software, options["study"])
 
@@ -59,6 +62,11 @@ class Command(BaseCommand):
         """One batch and one anchor for each study; says only whether every study could be run."""
         complete = True
         for study in Study.objects.filter(code=only) if only else Study.objects.all():
+            if faults := restoring.behind(study.code):  # a restored database: what was sealed since must not be sealed again
+                anchors.mark_behind(study.code, faults)
+                complete = False
+                continue
+            anchors.clear(study.code)
             try:
                 batch.run(study=study, at=study.now(), software=software, seconds=settings.PRIME_BATCH_SECONDS, hold=hold)
             except ArtefactMissing:
