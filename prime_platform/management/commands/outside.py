@@ -1,15 +1,16 @@
-"""`manage.py outside {export,verifier,receive}`: what a holder needs to check a study's ledger, and what he confirms (docs/outside.md)."""
+"""`manage.py outside {export,verifier,receive,stamp}`: what a holder needs to check a ledger, and confirms (docs/outside.md)."""
 
 import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import audit, prime_verify
+from accounts import audit, chain, prime_verify
 from accounts.models import User
-from predictions import outside
+from predictions import outside, stamping
 from predictions.sealing_keys import PublicKey
 
 NO, FAULT = 1, 2
@@ -28,11 +29,15 @@ class Command(BaseCommand):
         receives.add_argument("--holder", required=True, help="one word that names the holder")
         receives.add_argument("--key", type=Path, required=True, help="FILE.pub of the holder, compared by voice")
         receives.add_argument("--study", required=True, help="code of the study")
+        stamps = commands.add_parser("stamp", help="get a time stamp (RFC 3161) on the newest head: over HTTP, or by two files")
+        stamps.add_argument("--study", required=True, help="code of the study")
+        stamps.add_argument("--query", type=Path, help="only write the query here, for a machine that may ask")
+        stamps.add_argument("--answer", type=Path, help="the answer that was fetched elsewhere")
         for one in (exports, verifier):
             one.add_argument("--out", type=Path, required=True, help="a directory")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["command"] != "receive":
+        if "out" in options:
             options["out"].mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in getattr(self, options["command"])(options):
             self.stdout.write(str(path))
@@ -55,6 +60,24 @@ class Command(BaseCommand):
             raise CommandError(str(refused), returncode=NO) from None
         except (ValueError, KeyError, OSError) as error:
             raise CommandError(str(error), returncode=FAULT) from None
+
+    def stamp(self, options: dict[str, Any]) -> list[Path]:
+        study = options["study"]
+        try:
+            anchor, asked = stamping.query(study)
+            if options["query"]:
+                options["query"].write_bytes(asked)
+                return [options["query"]]
+            answer = options["answer"].read_bytes() if options["answer"] else stamping.post(settings.PRIME_TSA_URL, asked)
+            if not settings.PRIME_TSA_CA:
+                raise CommandError("PRIME_TSA_CA is not set: whose signature would count?", returncode=FAULT)
+            kept = stamping.keep(study=study, anchor=anchor, answer=answer, certificates=Path(settings.PRIME_TSA_CA))
+        except stamping.StampRefused as refused:
+            raise CommandError(str(refused), returncode=NO) from None
+        except OSError as error:
+            raise CommandError(str(error), returncode=FAULT) from None
+        self.stdout.write(f"row {kept.index}: stamped {chain.instant(kept.at).isoformat()}")
+        return []
 
     def verifier(self, options: dict[str, Any]) -> list[Path]:
         source = Path(prime_verify.__file__)
