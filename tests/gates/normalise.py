@@ -3,7 +3,8 @@
 1. Form tokens, session and form cookies: drawn at random for each visit; name, length and every attribute are compared.
 2. The random part of a form's row token (32 characters).
 3. Free bytes of the disk in `/readyz`.
-4. Digests that differ because another model was registered and other nonces drawn: the model's, a seal's ciphertext, wraps and
+4. The secret that a person is shown while setting up a second factor (20 bytes in Base32): drawn at random for each person.
+5. Digests that differ because another model was registered and other nonces drawn: the model's, a seal's ciphertext, wraps and
    payload, a ledger row's commitment and head. Only these very values, whole (64 hexadecimal digits), only for the roles that
    may see the ledger or the registry, each replaced by what it is the digest of, so that a swap shows.
 """
@@ -15,6 +16,8 @@ from http.cookies import SimpleCookie
 TOKENS = (
     (re.compile(rb'(name="csrfmiddlewaretoken" value=")[A-Za-z0-9]{64}(")'), rb"\1<form token>\2"),
     (re.compile(rb'(value="page-)[A-Za-z0-9]{32}(")'), rb"\1<row token>\2"),
+    (re.compile(rb'(id="secret">)[A-Z2-7]{4}(?: [A-Z2-7]{4}){7}(</code>)'), rb"\1<secret>\2"),
+    (re.compile(rb"(otpauth://totp/[^\s\"]*\?secret=)[A-Z2-7]{32}(&amp;issuer=PRIME)"), rb"\1<secret>\2"),
     (re.compile(rb'("disk": \{"free": )[0-9]+(, )'), rb"\1<free>\2"),
 )
 COOKIES = {"prime_csrf": re.compile(r"[A-Za-z0-9]{32}"), "prime_session": re.compile(r"[a-z0-9]{32}")}
