@@ -1,7 +1,10 @@
 """The privileges in the catalogue are the privileges in the table (SE-09)."""
 
+import contextlib
+
 import pytest
 from django.db import connection
+from psycopg import errors, sql
 
 from prime_platform import isolation, privileges
 
@@ -19,6 +22,19 @@ def test_catalogue_equals_the_table():
         granted = {(table, login): set(letters) for table, login, letters in cursor.fetchall()}
     expected = {(table, login): set(letters) for table, rule in privileges.tables().items() for login, letters in rule.items() if letters}
     assert granted == expected
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("login", privileges.LOGINS)
+def test_every_forbidden_select_is_refused_to_the_login_itself(login_connection, login):
+    """SE-09: asked as the login, table by table: what the matrix does not grant answers "permission denied", the rest answers."""
+    site, answered = login_connection(login.removeprefix("prime_")), set()
+    for table in privileges.tables():
+        with contextlib.suppress(errors.InsufficientPrivilege):
+            site.execute(sql.SQL("SELECT 1 FROM {} LIMIT 0").format(sql.Identifier(table)))
+            answered.add(table)
+    assert answered == {table for table, rule in privileges.tables().items() if "S" in rule.get(login, "")}
+    assert answered != set(privileges.tables())
 
 
 @pytest.mark.django_db
