@@ -56,7 +56,8 @@ class Site:
     def activate(self) -> None:
         """Custodians, plan, one locked model whose file lies on the inference host."""
         study, system = self.study, self.system
-        registry.activate(study=study, keys={one: (PERSONS[one], key.public) for one, key in self.keys.items()}, by=system)
+        keys = {one: (PERSONS[one], key.public) for one, key in self.keys.items()}
+        registry.activate(study=study, keys=keys, by=system, proven=not study.synthetic)
         registry.declare_plan(study=study, plan={"analysis": "naive and adjusted"}, by=system)
         registered = registry.register(
             study=study, name="one input", data=self.artefact, data_sha256="0" * 64, commit="a" * 40, intended_use="tests", by=system

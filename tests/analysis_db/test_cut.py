@@ -181,9 +181,10 @@ def test_training_cut_is_read_by_the_trainer(site, tmp_path):
     assert list(read.strategy) == ["TACE", "TACE_SYS", "SURG"]
 
 
-def test_training_cut_is_refused_beside_a_blinded_study(site):
+def test_training_cut_is_refused_beside_a_blinded_study(site, settings):
     """docs/blinding.md §2: no installation holds the inputs of a blinded study and a training table."""
     histories(site)
+    settings.PRIME_DEMO = False
     real = scenes.Site(world_of_a_real_study(site))
     real.activate()
     with pytest.raises(cut.CutRefused, match="REAL is blinded here"):
