@@ -26,7 +26,7 @@ from accounts.models import User
 from accounts.once import once
 from studies.governance import standing
 from studies.models import Center, Membership, Participant, Screening, Study
-from studies.vocabulary import Role, Task
+from studies.vocabulary import Phase, Role, Task
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -126,6 +126,25 @@ GRANTS: dict[Role, frozenset[str]] = {
     Role.SYSADMIN: frozenset({"gateway.manage", "gateway.view", "system.view"}),
 }  # fmt: skip
 """Role → permissions. Nothing here opens a prediction: before publication `result.view` leads to a refusal, for everybody."""
+
+
+PHASES: dict[str, frozenset[Phase]] = {
+    "result.view": frozenset({Phase.PUBLISHED}),
+    "result.export": frozenset({Phase.PUBLISHED}),
+}
+"""Permissions that hold in some phases of a study only; every other one holds in all. What a phase forbids everybody, such as writing
+after the lock, the database refuses by itself (docs/locking.md)."""
+
+
+def matrix() -> list[tuple[Role, str, Phase]]:
+    """Who holds what when: every role, permission and phase for which `may` says yes to somebody with that role alone."""
+    return [
+        (role, permission, phase)
+        for role, granted in GRANTS.items()
+        for permission in sorted(granted)
+        for phase in Phase
+        if phase in PHASES.get(permission, Phase)
+    ]
 
 
 _import: ContextVar[tuple[int, int] | None] = ContextVar("import", default=None)
@@ -231,6 +250,9 @@ def screenings_for(user: Person, permission: str = Permission.SCREENING_VIEW) ->
 def may(user: Person, permission: str, where: Center | Study) -> bool:
     """Whether a person holds `permission` at a center, or anywhere in a study: the question a button asks."""
     scope: QuerySet[Center] | QuerySet[Study]
+    study = where.study if isinstance(where, Center) else where
+    if permission in PHASES and study.phase not in PHASES[permission]:
+        return False
     scope = centers_for(user, permission) if isinstance(where, Center) else studies_for(user, permission)
     return scope.filter(pk=where.pk).exists()
 

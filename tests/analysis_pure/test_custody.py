@@ -196,6 +196,18 @@ def test_swapped_envelope_and_foreign_result_are_refused():
         handover.peel(bundle(made, request), KEYS["A"], now=NOW, received=(rolled_back,))
 
 
+def test_administrator_who_names_keys_of_his_own_opens_nothing(monkeypatch):
+    """Whoever controls accounts and ledger can put other names and keys in force, and sign with them: what was sealed stays closed."""
+    made, own = sealed_study(), {letter: PrivateKey.generate() for letter in "ABC"}
+    named = {letter: {"person": f"account {letter}", "key": key.public.as_json()} for letter, key in own.items()}
+    made.append("activation", {"custodians": named}, 1110)
+    made.anchor(1110)
+    for letter, key in own.items():
+        monkeypatch.setitem(opened_study.KEYS, letter, key)
+    with pytest.raises(BundleRefused, match="does not open this layer"):
+        opening.peel(made.bundle(), own["A"], now=NOW)
+
+
 def test_person_who_types_no_commands_is_asked(devices, monkeypatch, capsys):
     """The same act as `prove … --key … --out …`, in Chinese, the file names taken as they stand."""
     public, secret = KEYS["A"].public, os.urandom(32)

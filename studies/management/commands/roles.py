@@ -8,14 +8,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from studies.access import GRANTS
-from studies.vocabulary import Role
+from studies.access import GRANTS, PHASES, matrix
+from studies.vocabulary import Phase, Role
 
 TARGET = Path(settings.BASE_DIR) / "docs" / "roles.md"
+TABLE = Path(settings.BASE_DIR) / "docs" / "roles.csv"
 HEAD = """# Roles and what they may do
 
 Written by `manage.py roles` from `studies.access.GRANTS`; `make check` refuses a stale copy. A person holds a role at one center or in
 a whole study, from a day until a day. What is not marked is denied; records of centers outside a person's scope answer 404.
+[roles.csv](roles.csv) is the same for programs: role, permission, phase.
 No permission opens a prediction: before publication `result.view` leads to a refusal, for everybody.
 """
 
@@ -30,12 +32,21 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is stale")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        text = document(GRANTS)
-        if not options["check"]:
-            TARGET.write_text(text, encoding="utf-8")
-        elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text:
-            self.stderr.write("docs/roles.md is stale: run `manage.py roles` and commit it.")
-            sys.exit(1)
+        for target, text in ((TARGET, document(GRANTS)), (TABLE, table())):
+            if not options["check"]:
+                target.write_text(text, encoding="utf-8")
+            elif not target.exists() or target.read_text(encoding="utf-8") != text:
+                self.stderr.write(f"docs/{target.name} is stale: run `manage.py roles` and commit it.")
+                sys.exit(1)
+
+
+def table() -> str:
+    """The matrix for programs: one line for each role, permission and phase."""
+    return "role,permission,phase\n" + "".join(f"{role.value},{code},{phase.value}\n" for role, code, phase in matrix())
+
+
+def _phases(code: str) -> str:
+    return " · ".join(phase.value for phase in Phase if phase in PHASES[code]) if code in PHASES else "any"
 
 
 def document(grants: Mapping[Role, frozenset[str]]) -> str:
@@ -43,6 +54,9 @@ def document(grants: Mapping[Role, frozenset[str]]) -> str:
     permissions = sorted(frozenset[str]().union(*grants.values()))
     lines = [HEAD, "## By role", "", "| role | may |", "|---|---|"]
     lines += [f"| {role.value} | {' · '.join(sorted(granted))} |" for role, granted in grants.items()]
-    lines += ["", "## By permission", "", "| permission | held by |", "|---|---|"]
-    lines += [f"| {code} | {' · '.join(role.value for role, granted in grants.items() if code in granted)} |" for code in permissions]
+    lines += ["", "## By permission", "", "| permission | in phase | held by |", "|---|---|---|"]
+    lines += [
+        f"| {code} | {_phases(code)} | {' · '.join(role.value for role, granted in grants.items() if code in granted)} |"
+        for code in permissions
+    ]
     return "\n".join(lines) + "\n"
