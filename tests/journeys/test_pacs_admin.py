@@ -147,6 +147,11 @@ def test_a_pacs_administrators_day(edge: EdgeProcess, page: Page, tmp_path: Path
     page.click("nav >> text=Quarantine")
     assert "text is burned into its pixels" in page.inner_text("main")
     shoot(page, "quarantine")
+    page.click("text=Look at the images")
+    everywhere(page, page.url)
+    page.set_viewport_size({"width": 1366, "height": 900})
+    assert page.eval_on_selector("figure img", "one => one.complete && one.naturalWidth") == 16
+    page.click("text=Decide")
     page.fill("input[name=why]", "only a ruler, no name")
     page.click("button:has-text('Release')")
     assert "Released: 1." in page.inner_text("[role=status]")
@@ -182,7 +187,7 @@ def by_disk(edge: EdgeProcess, page: Page, tmp_path: Path) -> None:
     assert "伦审 2026-12" in Path(download.value.path()).read_text(encoding="utf-8-sig")
 
 
-def everywhere(page: Page) -> None:
+def everywhere(page: Page, *paths: str) -> None:
     """Every page, in both languages, wide and narrow: a heading, words of that language, and nothing cut off at the side."""
     for language in ("zh", "en"):
         for width in (1366, 400):
@@ -190,11 +195,12 @@ def everywhere(page: Page) -> None:
             page.goto("/")
             if (switch := page.query_selector(f"button[value={language}]")) is not None:
                 switch.click()
-            for path in PAGES:
+            for path in paths or PAGES:
                 page.goto(path)
                 assert page.get_attribute("html", "lang") == ("zh-CN" if language == "zh" else "en")
                 assert page.inner_text("h1")
-                shoot(page, f"{path.strip('/').replace('/', '-') or 'overview'}-{language}-{width}")
+                name = "look" if paths else path.strip("/").replace("/", "-") or "overview"
+                shoot(page, f"{name}-{language}-{width}")
                 assert wide(page) <= width, (path, language, width)
 
 
