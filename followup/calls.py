@@ -88,7 +88,7 @@ def callees(user: User, *, after: str = "", limit: int | None = None) -> list[Ca
         if not visit.no_contact:
             first.setdefault(visit.participant, visit)
     chosen = list(first.values())[:limit]
-    people = Participant.objects.in_bulk([visit.participant for visit in chosen], field_name="uuid")
+    people = Participant.objects.select_related("study").in_bulk([visit.participant for visit in chosen], field_name="uuid")
     seen = dict(Assessment.objects.in_force().filter(participant__in=people.values()).values_list("participant").annotate(last=Max("on")))
     tried = defaultdict(list)
     for contact in Contact.objects.in_force().filter(participant__in=people.values()).order_by("on", "pk"):
