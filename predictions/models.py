@@ -45,6 +45,9 @@ class ModelVersion(models.Model):
     data_sha256 = models.CharField(max_length=64)
     commit = models.CharField(max_length=40)
     intended_use = models.TextField()
+    report_sha256 = models.CharField(max_length=64, blank=True, help_text="of the report it was validated by")
+    signed_by = models.CharField(max_length=2, blank=True, help_text="letters of the two custodians who approved the lock")
+    signatures = models.JSONField(default=dict, blank=True, help_text="letter → signature on the statement of `registry.to_sign`")
     status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT)
     registered_at = models.DateTimeField()
 
@@ -52,6 +55,11 @@ class ModelVersion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["study", "artefact_sha256"], name="modelversion_artefact_once"),
             models.UniqueConstraint(fields=["study", "tier"], condition=Q(status="locked"), name="modelversion_one_locked_per_tier"),
+            models.CheckConstraint(
+                name="modelversion_locked_is_validated_and_signed_by_two",
+                condition=~Q(status="locked") | Q(report_sha256__regex="^[0-9a-f]{64}$", signed_by__in=["AB", "AC", "BC"]),
+                violation_error_message="A model is locked with a report and the signatures of two custodians.",
+            ),
             models.CheckConstraint(
                 name="modelversion_hashes",
                 condition=Q(artefact_sha256__regex="^[0-9a-f]{64}$", data_sha256__regex="^[0-9a-f]{64}$", commit__regex="^[0-9a-f]{40}$"),

@@ -20,6 +20,7 @@ from accounts import audit, ledger
 from accounts.canonical import digest
 from accounts.models import User
 from accounts.transitions import advance
+from predictions import approval
 from predictions.models import Custodian, ModelVersion, Rewrap, Seal
 from predictions.sealing_envelope import Envelope
 from predictions.sealing_keys import PublicKey
@@ -61,15 +62,58 @@ def register(*, study: Study, name: str, data: bytes, data_sha256: str, commit: 
 
 
 @transaction.atomic
-def lock(*, version: ModelVersion, by: User) -> ModelVersion:
-    """Lock a model for its tier and declare it on the ledger; from then on it alone makes that tier's seals (MD-05)."""
+def validate(*, version: ModelVersion, report_sha256: str, by: User) -> ModelVersion:
+    """Take a draft for validated by the report that somebody read, named by its hash."""
+    access.require_operator(by, REGISTER, version.study)
+    with audit.act(by=by, action="model.validated"):
+        version = advance(version, ModelVersion.Status.VALIDATED)
+        version.report_sha256 = report_sha256
+        version.full_clean()
+        version.save()
+    return version
+
+
+def to_sign(version: ModelVersion) -> dict[str, str]:
+    """The statement that two custodians sign before a model is locked."""
+    return {
+        "act": "lock model",
+        "study": version.study.code,
+        "tier": version.tier,
+        "model": version.artefact_sha256,
+        "data": version.data_sha256,
+        "report": version.report_sha256,
+        "commit": version.commit,
+        "use": version.intended_use,
+    }
+
+
+@transaction.atomic
+def lock(*, version: ModelVersion, signatures: Mapping[str, str], by: User) -> ModelVersion:
+    """Lock a validated model for its tier and declare it on the ledger; from then on it alone makes that tier's seals (MD-05).
+
+    Raises ApprovalRefused without the signatures of two custodians on `to_sign`.
+    """
     access.require_operator(by, REGISTER, version.study)
     with audit.act(by=by, action="model.locked"):
-        for status in (ModelVersion.Status.VALIDATED, ModelVersion.Status.LOCKED):
-            version = advance(version, status)
-            version.save()
+        version = advance(version, ModelVersion.Status.LOCKED)
+        version.signed_by = approval.pair(to_sign(version), signatures, custodians(version.study))
+        version.signatures = dict(signatures)
+        version.save()
     body = {"model": version.artefact_sha256, "tier": version.tier, "data": version.data_sha256, "commit": version.commit}
+    body |= {"report": version.report_sha256, "signatures": version.signatures}
     ledger.append(study=version.study.code, kind="model_declared", body=body, at=version.study.ledger_time())
+    return version
+
+
+@transaction.atomic
+def retire(*, version: ModelVersion, reason: str, by: User) -> ModelVersion:
+    """End a model's service. What it sealed stays; nobody whom it sealed is sealed again in its tier (PR-06, MD-05)."""
+    access.require_operator(by, REGISTER, version.study)
+    if not reason.strip():
+        raise ValidationError("Say why the model is retired.")
+    with audit.act(by=by, action="model.retired", reason=reason.strip()):
+        version = advance(version, ModelVersion.Status.RETIRED)
+        version.save()
     return version
 
 

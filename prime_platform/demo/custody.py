@@ -3,6 +3,7 @@
 Demo keys lie on this machine in one place, which is what a real study must never do; every page of the study says so.
 """
 
+import hashlib
 import os
 from functools import cache
 from pathlib import Path
@@ -11,10 +12,10 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 
 from accounts.models import User
-from predictions import registry
+from predictions import approval, registry
 from predictions.replay import Software
 from predictions.sealing_keys import PrivateKey, read_private, write_private
-from predictions.training import synthetic, table, trainer
+from predictions.training import outcome, synthetic, table, trainer
 from studies.models import Study
 
 SOFTWARE = Software(commit="0" * 40, container="0" * 64)
@@ -47,7 +48,7 @@ def prepare(study: Study, *, by: User) -> None:
     registry.activate(study=study, keys={letter: (f"demo custodian {letter}", key.public) for letter, key in keys().items()}, by=by)
     registry.declare_plan(study=study, plan=PLAN, by=by)
     for tier in TIERS:
-        data, data_sha256 = model(tier)
+        data, data_sha256, report_sha256 = model(tier)
         version = registry.register(
             study=study,
             name=f"demo tier {tier}",
@@ -58,16 +59,18 @@ def prepare(study: Study, *, by: User) -> None:
             by=by,
         )
         registry.place(version, data)
-        registry.lock(version=version, by=by)
+        version = registry.validate(version=version, report_sha256=report_sha256, by=by)
+        said = registry.to_sign(version)
+        registry.lock(version=version, signatures={letter: approval.sign(said, keys()[letter]) for letter in "AB"}, by=by)
 
 
 @cache
-def model(tier: str) -> tuple[bytes, str]:
-    """The artefact of a tier and the hash of its training table: honest training on data in which TACE helps the high-risk only."""
+def model(tier: str) -> tuple[bytes, str, str]:
+    """The artefact of a tier and the hashes of its table and report: honest training on data in which TACE helps the high-risk only."""
     frame = synthetic.table(ROWS, seed=SEED, truth=TRUTH, images=tier == "1")
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "table.csv"
         frame.to_csv(path, index=False)
         rows = table.read(path, landmark=90, modalities=TIERS[tier])
     trained = trainer.train(rows, tier=tier, landmark=90, margin=0.03, seed=SEED, replicates=REPLICATES)
-    return trained.artefact, rows.sha256
+    return trained.artefact, rows.sha256, hashlib.sha256(outcome.as_json(trained.report).encode()).hexdigest()

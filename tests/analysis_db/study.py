@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts import audit, chain, ledger
 from accounts.models import User
 from followup.models import Assessment, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
-from predictions import batch, registry, replay
+from predictions import approval, batch, registry, replay
 from predictions.sealing_keys import PrivateKey
 from predictions.training import artefact
 from studies import entry, milestones, setup, study_number
@@ -62,7 +62,9 @@ class Site:
         registered = registry.register(
             study=study, name="one input", data=self.artefact, data_sha256="0" * 64, commit="a" * 40, intended_use="tests", by=system
         )
-        registry.lock(version=registered, by=system)
+        registered = registry.validate(version=registered, report_sha256="0" * 64, by=system)
+        said = registry.to_sign(registered)
+        registry.lock(version=registered, signatures={one: approval.sign(said, self.keys[one]) for one in "AB"}, by=system)
         registry.folder().mkdir(parents=True, exist_ok=True)
         (registry.folder() / f"{registered.artefact_sha256}.json").write_bytes(self.artefact)
 

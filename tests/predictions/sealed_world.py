@@ -6,7 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from accounts.models import User
-from predictions import registry
+from predictions import approval, registry
+from predictions.models import ModelVersion
 from predictions.replay import Software
 from predictions.sealing_keys import PrivateKey
 from predictions.training import synthetic, table, trainer
@@ -49,8 +50,16 @@ def prepare(site: world.World, data: bytes | None = None) -> None:
     version = registry.register(
         study=site.study, name="clinical", data=data, data_sha256="0" * 64, commit="0" * 40, intended_use="after R0 resection", by=system
     )
-    registry.lock(version=version, by=system)
+    lock(version)
     place(data)
+
+
+def lock(version: ModelVersion) -> ModelVersion:
+    """A draft validated, approved by custodians A and C, and locked."""
+    system = User.objects.system()
+    version = registry.validate(version=version, report_sha256="0" * 64, by=system)
+    said = registry.to_sign(version)
+    return registry.lock(version=version, signatures={letter: approval.sign(said, KEYS[letter]) for letter in "AC"}, by=system)
 
 
 def place(data: bytes) -> Path:

@@ -130,7 +130,7 @@ def test_second_locked_model_of_a_tier_is_refused(site):
         by=User.objects.system(),
     )  # fmt: skip
     with pytest.raises((ValidationError, Exception), match="one_locked_per_tier"):
-        registry.lock(version=other, by=User.objects.system())
+        sealed_world.lock(other)
 
 
 @pytest.mark.django_db(transaction=True)

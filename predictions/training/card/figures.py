@@ -66,12 +66,16 @@ def _frame(axes: Axes) -> str:
     for step in range(5):
         x = axes.x_range[0] + (axes.x_range[1] - axes.x_range[0]) * step / 4
         y = axes.y_range[0] + (axes.y_range[1] - axes.y_range[0]) * step / 4
-        parts.append(f'<text x="{_x(x, axes):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:.3g}</text>')
-        parts.append(f'<text x="{LEFT - 6}" y="{_y(y, axes) + 4:.1f}" text-anchor="end">{y:.2g}</text>')
+        parts.append(f'<text x="{_x(x, axes):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{_tick(x, axes.x_range)}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{_y(y, axes) + 4:.1f}" text-anchor="end">{_tick(y, axes.y_range)}</text>')
     middle = (HEIGHT - BOTTOM + TOP) / 2
     parts.append(f'<text x="{(WIDTH + LEFT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(axes.x)}</text>')
     parts.append(f'<text transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(axes.y)}</text>')
     return "".join(parts)
+
+
+def _tick(value: float, ends: Point) -> str:
+    return f"{value:.0f}" if ends[1] - ends[0] > 20 else f"{value:.2f}"
 
 
 def _path(points: Sequence[Point], axes: Axes, steps: bool) -> str:

@@ -66,7 +66,7 @@ def _measures(found: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     for key, value in found.items():
         if key in names and "estimate" in value:
             rows.append((names[key], value))
-    for key, name in (("auc_t", "AUC(t)"), ("brier", "Brier"), ("brier_scaled", "Brier, scaled")):
+    for key, name in (("auc_t", "AUC(t)"), ("brier", "Brier"), ("brier_scaled", "1 − Brier / Brier₀")):
         by_month = found.get(key, {})
         if "estimate" not in by_month:
             rows += [(f"{name} {month} m", value) for month, value in by_month.items()]
@@ -88,6 +88,10 @@ def _figures(report: Report, language: Language, *, public: bool) -> list[str]:
     return found
 
 
+def _months(month: str) -> str:
+    return f", {month} m" if month else ""
+
+
 def _of_months(value: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Rows by month; a model without time has one set, under no name."""
     return {"": value[key]} if key in value else dict(value)
@@ -95,14 +99,14 @@ def _of_months(value: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _calibration(month: str, rows: Sequence[Mapping[str, float]], language: Language) -> str:
     points = sorted((row["predicted"], row["observed"]) for row in rows)
-    series = [Series(f"{_w('model', language)} {month}".strip(), points, marks=True), Series(_w("ideal", language), [(0, 0), (1, 1)])]
+    series = [Series(f"{_w('model', language)}{_months(month)}", points, marks=True), Series(_w("ideal", language), [(0, 0), (1, 1)])]
     axes = Axes(_w("predicted", language), _w("observed", language), (0, 1), (0, 1))
     return figures.lines(axes, series, title=f"{_w('calibration', language)} {month}")
 
 
 def _net_benefit(month: str, rows: Sequence[Mapping[str, float]], language: Language) -> str:
     names = ("model", "everybody")
-    series = [Series(f"{_w(name, language)} {month}".strip(), [(row["threshold"], row[name]) for row in rows]) for name in names]
+    series = [Series(f"{_w(name, language)}{_months(month)}", [(row["threshold"], row[name]) for row in rows]) for name in names]
     top = max((row[name] for row in rows for name in names), default=0.1)
     axes = Axes(_w("threshold", language), _w("benefit", language), (0, 1), (-0.1, max(0.2, round(top + 0.1, 1))))
     return figures.lines(axes, series, title=f"{_w('net_benefit', language)} {month}")

@@ -194,7 +194,8 @@ def _by(cohort: Cohort, target: Target, repeats: Sequence[Repeat], values: Any, 
         events = int(part.event.sum())
         cut = [Repeat({name: answer[inside] for name, answer in r.answers.items()}, r.fold[inside], None, None) for r in repeats]
         name, value = ("auc", None) if isinstance(target, Response) else ("c_index", None)
-        if min(events, len(inside) - events) >= LEAST_EACH:
+        fewest = min(events, len(inside) - events) if isinstance(target, Response) else events
+        if fewest >= LEAST_EACH:
             value = _within_group(part, cut, task)
         found[str(each)] = {"n": len(inside), "events": events, name: value}
     return found

@@ -9,11 +9,13 @@ from django.core.management.base import BaseCommand, CommandParser
 import analysis.benchmarks
 import imaging.benchmarks
 import imaging.ingest_bench
+import predictions.benchmarks
 import prime_platform.benchmarks
 
 BENCHMARKS: dict[str, Callable[[], Any]] = {
     "ingest": imaging.ingest_bench.ingest,
     "survival": analysis.benchmarks.survival,
+    "models": predictions.benchmarks.models,
     "radiomics": imaging.benchmarks.radiomics,
     "pages": prime_platform.benchmarks.pages,
 }
