@@ -110,7 +110,7 @@ def test_database_itself_locks_nothing_unsigned(site):
 
 def test_lock_is_declared_with_its_signatures(site):
     [row] = [row for row in ledger.rows(site.study.code) if row.kind == "model_declared"]
-    body = json.loads(row.record)["body"] if hasattr(row, "record") else row.body
+    body = json.loads(row.body)
     version = locked(site)
     assert body["model"] == version.artefact_sha256
     assert approval.pair(registry.to_sign(version), body["signatures"], registry.custodians(site.study)) == "AC" == version.signed_by

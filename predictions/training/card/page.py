@@ -137,6 +137,9 @@ def _policy(policy: Report, language: Language) -> str:
         rows.append((name, _w("rule", language), *_interval(found["value"])))
         rows += [(name, f"{_w('for_all', language)}: {strategy}", *_interval(value)) for strategy, value in found["fixed"].items()]
         rows.append((name, f"{_w('gain', language)} ({found['best_fixed']})", *_interval(found["gain_over_best_fixed"])))
+        trial = found["rehearsal"]
+        rows.append((name, _w("consistent", language), f"{trial['consistent']:.3f}", ""))
+        rows.append((name, _w("power", language), " / ".join(f"{value:.2f}" for value in trial["power"].values()), ""))
     support = policy["support"]
     below = [
         (name, f"{value:.1%}", f"{support['effective_sample_size']['overlap'].get(name, 0):.0f}")

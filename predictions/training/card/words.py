@@ -58,6 +58,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "rule": ("规则", "rule"),
     "for_all": ("全部采用", "everybody"),
     "gain": ("相对最佳单一策略的增益", "gain over the best single strategy"),
+    "consistent": ("一致比例（预演）", "Consistent share (rehearsal)"),
+    "power": ("检验效能，HR 0.6 / 0.7 / 0.8", "Power at HR 0.6 / 0.7 / 0.8"),
     "support": ("低于支持阈值（p < 0.05）的比例", "Share below support (p < 0.05)"),
     "effective": ("有效样本量（重叠权重）", "Effective sample size (overlap weights)"),
     "departures": ("与论文不同之处", "Departures from the paper"),

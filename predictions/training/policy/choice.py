@@ -3,7 +3,7 @@
 from typing import Any
 
 from predictions.training import slearner, tlearner
-from predictions.training.policy import propensity, value
+from predictions.training.policy import propensity, rehearsal, value
 from predictions.training.policy.value import Settings
 from predictions.training.slearner import Learner
 from predictions.training.table import TrainingTable
@@ -13,8 +13,9 @@ LEARNERS: dict[str, Learner] = {"S": slearner.fit, "T": tlearner.fit}
 
 
 def choose(table: TrainingTable, *, landmark: int, margin: float, seed: int, replicates: int) -> tuple[str, dict[str, Any]]:
-    """The name of the learner, and the report: values by held-out center, refusals, balance. S wins among equals."""
+    """The name of the learner, and the report: values by held-out center, rehearsal, refusals, balance. S wins among equals."""
     compared: dict[str, Any] = {}
+    chances = propensity.cross_fitted(table, seed=seed)
     for name, learn in LEARNERS.items():
         try:
             if name == "T":
@@ -26,6 +27,7 @@ def choose(table: TrainingTable, *, landmark: int, margin: float, seed: int, rep
             compared[name] = {"refused": str(refusal)}
             continue
         compared[name] = value.report(asked, table)
+        compared[name]["rehearsal"] = rehearsal.report(asked, table, chances)
     chosen = max(compared, key=lambda name: (round(_worth(compared[name]), 6), name == "S"))
     return chosen, {"learner": chosen, "compared": compared, "support": propensity.report(table, seed=seed)}
 

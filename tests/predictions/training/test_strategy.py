@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from predictions.decision import INTENSITY, Strategy
 from predictions.training import artefact, slearner, synthetic, table, tlearner, trainer
-from predictions.training.policy import choice, propensity, value
+from predictions.training.policy import choice, propensity, rehearsal, value
 
 LANDMARK, MARGIN, DAY = 90, 0.03, 36 * 30.4375
 HELPS_SOME = synthetic.Truth(effect=(0.0, 0.3, 0.2, 0.2), interaction=(0.0, -1.3, -0.3, -0.8))
@@ -152,6 +152,23 @@ def test_doubly_robust_value_is_the_true_one_though_doctors_chose_by_prognosis(a
     assert report["gain_over_best_fixed"]["lower"] < true_value - truth.mean(axis=0).max() < report["gain_over_best_fixed"]["upper"]
 
 
+def test_rehearsal_says_what_the_comparison_will_rest_on(asked):
+    """Consistent fraction and events counted by hand; weights of who could have been either balance to the effective sample size."""
+    found, data, _ = asked
+    said = rehearsal.report(found, data, propensity.cross_fitted(data, seed=1))
+    consistent = data.strategy == np.array(INTENSITY)[found.rule]
+    assert said["consistent"] == consistent.mean()
+    assert said["events"] == {"consistent": data.event[consistent].sum(), "inconsistent": data.event[~consistent].sum()}
+    assert 0 < said["effective_sample_size"]["inconsistent"] <= (~consistent).sum()
+    assert 0.5 < said["overlap"] <= 1
+
+
+def test_power_is_schoenfelds():
+    """Schoenfeld 1983: 65.35 events at HR 2 and equal groups have 80 % power, 4 (1.96 + 0.8416)² / (ln 2)²."""
+    assert rehearsal.power(65, 0.5, 2.0) == pytest.approx(0.80, abs=0.003)
+    assert rehearsal.power(65, 0.5, 0.5) == rehearsal.power(65, 0.5, 2.0)
+
+
 def test_rule_of_a_center_never_saw_the_center(asked):
     """With outcomes of one center replaced, the rule there stays, and elsewhere it may not."""
     found, data, _ = asked
@@ -172,4 +189,6 @@ def test_command_reports_policy_and_support(tmp_path):
     assert report["policy"]["learner"] == "S"
     assert "SYS has" in report["policy"]["compared"]["T"]["refused"]
     assert set(report["policy"]["compared"]["S"]["by_center"]) == {"R01", "R02", "R03", "R04"}
+    assert report["policy"]["compared"]["S"]["rehearsal"]["n"] == report["n"]
+    assert "一致比例" in (tmp_path / "out" / "card.zh.html").read_text()
     assert set(report["policy"]["support"]["below_support"]) == set(map(str, INTENSITY))
