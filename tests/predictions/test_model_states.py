@@ -16,6 +16,7 @@ from accounts.transitions import NotAllowedNow
 from predictions import approval, batch, intended_use, registry
 from predictions.models import ModelVersion, Seal
 from predictions.sealing_keys import PrivateKey, write_private
+from predictions.training.artefact import ArtefactRefused
 from predictions.training.learners.portable import Linear, floats
 from predictions.training.prime.model_file import KINDS, PrimeModel
 from tests import world
@@ -223,7 +224,7 @@ def test_prime_model_is_never_registered_for_seals(site):
 
     fused = Linear(floats(["1.0"]), 0.0, logistic=True)
     data = model_file.dump(PrimeModel(KINDS["prime-r"], 0, (), fused))
-    with pytest.raises(registry.artefact.ArtefactRefused):
+    with pytest.raises(ArtefactRefused):
         registry.register(
             study=site.study, name="prime", data=data, data_sha256="0" * 64, commit="0" * 40, intended_use="x", by=User.objects.system()
         )
