@@ -25,10 +25,10 @@ SLICES = 12
 
 
 def two_passes(dataset: Dataset, i: int) -> None:
-    """The second twelve slices lie where the first ones lie, 35 s later, brighter by 40 HU; the injection began at 10:14:40."""
+    """Each twelve slices lie where the first ones lie, 35 s later, brighter by 40 HU; the injection began at 10:14:40."""
     later, k = divmod(i, SLICES)
     dataset.ImagePositionPatient = [-16, -16, k * 2.5]
-    dataset.AcquisitionNumber, dataset.AcquisitionTime = 1 + later, ("101500", "101535")[later]
+    dataset.AcquisitionNumber, dataset.AcquisitionTime = 1 + later, ("101500", "101535", "101610")[later]
     dataset.ContrastBolusStartTime = "101440"
     pixels = np.frombuffer(dataset.PixelData, dtype=np.int16) + np.int16(40 * later)
     dataset.PixelData = pixels.tobytes()

@@ -13,7 +13,7 @@ from prime_platform.demo import papers
 from studies import consent, enrollment
 from studies.locking import guards, locks, signing
 from studies.locking.obstacles import Target
-from studies.models import Lock, Participant
+from studies.models import Lock, Participant, Signature
 from tests import world
 from tests.studies.locking.signed_world import PROOF, by, course, locked, manager, patient, refused, signed, target
 
@@ -98,7 +98,9 @@ def test_of_many_writes_and_a_signature_none_slips_between_hash_and_mark():
     site = world.build()
     person = patient(site)
     works = [lambda days=days: course(site, person, days=days) for days in range(6, 12)]
-    run(*works[:3], lambda: signing.sign(participant=person, meaning="approved", proof=PROOF, by=site.people["site_pi01"]), *works[3:])
+    sign = lambda: signing.sign(participant=person, meaning="approved", proof=PROOF, by=site.people["site_pi01"])  # noqa: E731
+    results = run(*works[:3], sign, *works[3:])
+    assert isinstance(results[3], Signature), results[3]
     held = signing.standings([person.pk])[person.pk]
     assert (held.signature.invalidated_at is None) == (held.changed == [])
     assert TreatmentCourse.objects.filter(participant=person).count() == 7
