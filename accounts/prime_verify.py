@@ -57,7 +57,7 @@ def main(arguments=None):
 
 def report(facts):
     """What a person reads."""
-    counts = f"{facts['rows']} rows · 行, {facts['seals']} sealed contents · 密封内容, {facts['heads']} own heads · 自存链头"
+    counts = f"{facts['rows']} rows · 行, {facts['seals']} sealed contents · 封存内容, {facts['heads']} own heads · 自存链头"
     lines = [f"{facts['study']}: {counts}"]
     if not facts["records"]:
         lines.append("only the public part: times and contents of records were not checked · 仅公开部分：未核对记录的时间与内容")
