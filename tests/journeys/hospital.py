@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from prime_platform.embedded import postgres
 from tests.journeys.small_study import CENTER
-from tests.prime_platform.installation import CHECKOUT, PATIENCE, Installation
+from tests.prime_platform.installation import BARE, CHECKOUT, PATIENCE, Installation
 
 UID_BASE = 64100
 PROGRAMS = {"edge": "edge", "worker": "worker", "postgres": "postgres", "web": "gunicorn"}
@@ -55,7 +55,7 @@ class Hospital:
         """What a program says that the operator of this installation runs."""
         known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         ports = {name: str(port) for name, port in self.platform.ports.items()}
-        environment = known | ports | {"PRIME_VAR": str(self.var), "PRIME_DEMO": "0"}
+        environment = known | ports | {"PRIME_VAR": str(self.var), **BARE}
         command = [self.platform.python, *words]
         done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False, timeout=5 * PATIENCE)
         assert done.returncode == expect, done.stdout + done.stderr

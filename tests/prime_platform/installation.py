@@ -15,6 +15,8 @@ from typing import IO, Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
+BARE = {"PRIME_DEMO": "0", "PRIME_SECOND_FACTOR": "0"}
+"""No demonstration, and people sign in by their passwords alone: the second factor is walked through in tests of its own."""
 
 
 def free_port() -> int:
@@ -35,7 +37,7 @@ class Installation:
     def command(self, *, output: int | IO[bytes] = subprocess.PIPE, **changes: str) -> subprocess.Popen[bytes]:
         """Start `manage.py up` here, whatever else runs."""
         known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        settings = {"PRIME_VAR": str(self.var), "PRIME_DEMO": "0", **{name: str(port) for name, port in self.ports.items()}}
+        settings = {"PRIME_VAR": str(self.var), **BARE, **{name: str(port) for name, port in self.ports.items()}}
         identity: dict[str, Any] = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
         return subprocess.Popen(
             [self.python, "manage.py", "up"],
