@@ -7,6 +7,8 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import AccessRecord, User
 
+COUNTING = "甲乙丙丁戊己庚辛壬癸"
+
 
 @transaction.atomic
 def create_user(*, username: str, display_name: str, password: str, by: User, language: str = "zh-hans", is_demo: bool = False) -> User:
@@ -39,6 +41,14 @@ def choose_language(*, user: User, language: str) -> User:
         user.full_clean()
         user.save(update_fields=["language"])
     return user
+
+
+def of_the_demonstration() -> dict[str, list[str]]:
+    """The names to sign in to the demonstration with, by what their people are; who differs by a counting sign (甲, 乙, …) is one kind."""
+    names: dict[str, list[str]] = {}
+    for user in User.objects.filter(is_demo=True).order_by("pk"):
+        names.setdefault(user.display_name.rstrip(COUNTING), []).append(user.username)
+    return names
 
 
 def _check(password: str, user: User) -> None:

@@ -47,8 +47,8 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        demo_users = User.objects.filter(is_demo=True).order_by("pk") if settings.PRIME_DEMO else User.objects.none()
-        return super().get_context_data(demo_users=demo_users, **kwargs)
+        demo_people = people.of_the_demonstration() if settings.PRIME_DEMO else {}
+        return super().get_context_data(demo_people=demo_people, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()

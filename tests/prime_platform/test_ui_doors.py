@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.defaults import server_error
 
-from accounts import guessing
+from accounts import guessing, people
 from accounts.models import AccessRecord, User
 from studies.vocabulary import Role
 from tests.studies import world as worlds
@@ -120,13 +120,6 @@ def test_colours_are_the_readers_choice_and_written_by_the_server(world: World) 
     assert 'data-theme="light"' in client.get(reverse("worklist")).content.decode()
 
 
-def test_people_of_the_demonstration_are_named_at_its_door_only(world: World, settings: object) -> None:
-    """A real installation lists nobody."""
-    settings.PRIME_DEMO = False  # type: ignore[attr-defined]
-    somebody = world.coordinator.username
-    assert somebody not in Client().get(reverse("sign-in")).content.decode()
-
-
 @pytest.mark.parametrize("role", list(Role))
 def test_every_role_lands_on_a_page(world: World, role: Role) -> None:
     """Nobody signs in to an error."""
@@ -155,3 +148,14 @@ def test_page_of_a_fault_needs_nothing(client: Client) -> None:
     assert "本次操作没有保存" in page
     assert "was not saved" in page
     assert "style=" not in page
+
+
+def test_the_door_of_the_demonstration_names_its_people_by_kind(client: Client, db: None, settings: object) -> None:
+    """One line for each kind of person, whatever center and study he is of; a real site names nobody."""
+    for username, shown in (("anna01", "协调员甲"), ("berta02", "协调员乙"), ("carl", "监查员")):
+        people.create_user(username=username, display_name=shown, password=PASSWORD, by=User.objects.system(), is_demo=True)
+    settings.PRIME_DEMO = True  # type: ignore[attr-defined]
+    lines = re.findall(r"<tr><td[^>]*>([^<]*)</td><td[^>]*>([^<]*)</td>", client.get(reverse("sign-in")).content.decode())
+    assert lines == [("协调员", "anna01 berta02"), ("监查员", "carl")]
+    settings.PRIME_DEMO = False  # type: ignore[attr-defined]
+    assert "anna01" not in client.get(reverse("sign-in")).content.decode()
