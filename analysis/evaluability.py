@@ -3,6 +3,7 @@
 Only dates enter: surgery, batch of the seal, first day on which the treatment was known. So nobody learns a prediction from it (SL-07).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -56,20 +57,31 @@ class Line:
 
 def lines(people: Sequence[Person], today: date) -> list[Line]:
     """One line for each center and one for all, last."""
-    found = [
-        _line(center, [one for one in people if one.center == center], people, today) for center in sorted({one.center for one in people})
-    ]
-    return [*found, _line("", people, people, today)]
+    by_center: dict[str, list[Person]] = {center: [] for center in sorted({one.center for one in people})}
+    for one in people:
+        by_center[one.center].append(one)
+    everybody = Chances(people)
+    return [*(_line(center, own, everybody, today) for center, own in by_center.items()), _line("", people, everybody, today)]
 
 
-def chance(people: Iterable[Person], age: int) -> float | None:
-    """The share sealed in order among those who, `age` days after surgery, were neither sealed nor treated; None where nobody was."""
-    then = [
-        one
-        for one in people
-        if one.known and _lag(one.surgery, one.known) > age and not (one.sealed and _lag(one.surgery, one.sealed) <= age)
-    ]
-    return sum(one.order == Order.BEFORE for one in then) / len(then) if then else None
+class Chances:
+    """Of those who, at an age after surgery, were neither sealed nor treated: the share that was sealed in order in the end.
+
+    Who was treated stands in the risk set until the earlier of seal and treatment; so two sorted lists answer for every age.
+    """
+
+    def __init__(self, people: Iterable[Person]) -> None:
+        treated = [(_left(one), one.order == Order.BEFORE) for one in people if one.known]
+        self._all = sorted(left for left, _in_order in treated)
+        self._in_order = sorted(left for left, in_order in treated if in_order)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def at(self, age: int) -> float | None:
+        """The share `age` days after surgery; None where nobody was still waiting then."""
+        waiting = len(self._all) - bisect_right(self._all, age)
+        return (len(self._in_order) - bisect_right(self._in_order, age)) / waiting if waiting else None
 
 
 def risky_from(people: Sequence[Person]) -> int:
@@ -79,25 +91,31 @@ def risky_from(people: Sequence[Person]) -> int:
     return max(0, int(earliest) - DAYS_BEFORE)
 
 
-def _line(center: str, people: Sequence[Person], everybody: Sequence[Person], today: date) -> Line:
+def _line(center: str, people: Sequence[Person], everybody: Chances, today: date) -> Line:
     counts = dict.fromkeys(Order, 0)
     for one in people:
         counts[one.order] += 1
+    own = Chances(people)
     certain = counts[Order.BEFORE] + counts[Order.WAITS_FOR_TREATMENT]
     expected: float | None = float(certain)
     for one in people:
         if one.order == Order.OPEN and expected is not None:
-            share = _chance(people, everybody, _lag(one.surgery, today))
+            share = _chance(own, everybody, _lag(one.surgery, today))
             expected = None if share is None else expected + share
     return Line(center, counts, len(people), expected)
 
 
-def _chance(people: Sequence[Person], everybody: Sequence[Person], age: int) -> float | None:
-    own = [one for one in people if one.known]
-    share = chance(own, age) if len(own) >= ENOUGH else None
+def _chance(own: Chances, everybody: Chances, age: int) -> float | None:
+    share = own.at(age) if len(own) >= ENOUGH else None
     if share is None:
-        share = chance(everybody, age)
-    return chance(everybody, 0) if share is None else share
+        share = everybody.at(age)
+    return everybody.at(0) if share is None else share
+
+
+def _left(one: Person) -> int:
+    """Days after surgery on which a treated patient stopped waiting."""
+    days = [day for day in (one.sealed, one.known) if day]
+    return _lag(one.surgery, min(days))
 
 
 def _lag(since: date, day: date) -> int:

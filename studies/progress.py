@@ -71,7 +71,7 @@ def window_ended(user: User, permission: str, prefix: str = "") -> ExpressionWra
         Q(**{f"{prefix}study": study, f"{prefix}surgery_date__lte": study.today() - timedelta(days=study.protocol.adjuvant_window_days)})
         for study in studies_of(user, permission)
     ]
-    return ExpressionWrapper(reduce(or_, ended, Q(pk=None)), BooleanField())
+    return ExpressionWrapper(reduce(or_, ended) if ended else Q(pk=None), BooleanField())
 
 
 def on_record(condition: Q) -> Q:

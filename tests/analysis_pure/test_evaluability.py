@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from analysis.evaluability import Order, Person, chance, lines, risky_from
+from analysis.evaluability import Chances, Order, Person, lines, risky_from
 
 SURGERY = date(2026, 1, 1)
 TODAY = SURGERY + timedelta(30)
@@ -28,9 +28,9 @@ def test_order_is_by_calendar_day(sealed, known, order):
 def test_chance_counts_those_who_were_open_at_that_age():
     """At day 30: the first was sealed, the second treated before; of the other three one came in order."""
     people = [person(10, 40), person(None, 25), person(35, 50), person(60, 50), person(None, 45)]
-    assert chance(people, 30) == pytest.approx(1 / 3)
-    assert chance(people, 0) == pytest.approx(2 / 5)
-    assert chance(people, 90) is None
+    assert Chances(people).at(30) == pytest.approx(1 / 3)
+    assert Chances(people).at(0) == pytest.approx(2 / 5)
+    assert Chances(people).at(90) is None
 
 
 def test_expected_number_is_what_is_certain_and_the_share_of_the_open():
