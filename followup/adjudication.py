@@ -6,31 +6,38 @@ Two read apart; where they differ a third decides. The site's own event stays as
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from enum import StrEnum
 from math import sqrt
 
 _READERS = 2
+MOST = _READERS + 1
+"""No case is read more often."""
 _Z = 1.959963984540054
-SAME_DAY = 0
-"""How many days two readers' dates may lie apart and still be one date."""
+
+
+class Conclusion(StrEnum):
+    """What a reader finds in a case."""
+
+    FREE = "free"
+    RECURRENCE = "recurrence"
+    NOT_EVALUABLE = "not_evaluable"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reader's conclusion: no recurrence, or one first seen on a day (EP-02)."""
+    """One reader's conclusion; a recurrence has the day after surgery on which it was first seen, nothing else has one (EP-02)."""
 
     reader: str
-    recurrence: bool
-    first_seen: date | None = None
+    conclusion: Conclusion
+    first_seen_day: int | None = None
 
     def __post_init__(self) -> None:
-        if self.recurrence != (self.first_seen is not None):
+        if (self.conclusion == Conclusion.RECURRENCE) != (self.first_seen_day is not None):
             raise ValueError("a recurrence has the day on which it was first seen, and nothing else has")
 
     def agrees(self, other: "Reading") -> bool:
-        if not (self.recurrence and other.recurrence) or self.first_seen is None or other.first_seen is None:
-            return self.recurrence == other.recurrence
-        return abs((self.first_seen - other.first_seen).days) <= SAME_DAY
+        """Whether both conclude the same, a recurrence on the same day."""
+        return (self.conclusion, self.first_seen_day) == (other.conclusion, other.first_seen_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Verdict:
 
 def verdict(readings: Sequence[Reading]) -> Verdict:
     """From one, two or three readings in the order they were made. Raises ValueError for a fourth, or a reader who read twice."""
-    if len({each.reader for each in readings}) < len(readings) or len(readings) > _READERS + 1:
+    if len({each.reader for each in readings}) < len(readings) or len(readings) > MOST:
         raise ValueError("a case is read by two, and by a third where they differ, each once")
     if len(readings) < _READERS:
         return Verdict(None, third=False)

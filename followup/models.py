@@ -16,6 +16,7 @@ from accounts import audit
 from followup.vocabulary import (
     ALIVE,
     Channel,
+    Conclusion,
     Confirmation,
     ContactOutcome,
     DeathCause,
@@ -229,3 +230,50 @@ class Contact(Entry):
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.on}"
+
+
+class AdjudicationCase(models.Model):
+    """A course after surgery as known on `cutoff`, to be read by the committee; `code` is all that tells a reader which it is (EP-12)."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    participant = models.ForeignKey(Participant, models.PROTECT, related_name="+")
+    code = models.CharField(max_length=8, unique=True)
+    cutoff = models.DateField()
+    opened_at = models.DateTimeField()
+    opened_by = models.ForeignKey(USER, models.PROTECT, related_name="+")
+
+    class Meta:
+        triggers = [audit.append_only()]
+        constraints = [models.UniqueConstraint(fields=["participant", "cutoff"], name="adjudicationcase_once_a_day")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class CaseReading(models.Model):
+    """What one reader concluded of a case, as the first, second or third; `first_seen_day` counts from surgery. Never changed."""
+
+    case = models.ForeignKey(AdjudicationCase, models.PROTECT, related_name="readings")
+    place = models.PositiveSmallIntegerField()
+    reader = models.ForeignKey(USER, models.PROTECT, related_name="+")
+    conclusion = models.CharField(max_length=20, choices=Conclusion)
+    first_seen_day = models.PositiveIntegerField(null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [audit.append_only()]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "place"], name="casereading_place_once"),
+            models.UniqueConstraint(fields=["case", "reader"], name="casereading_reader_once"),
+            models.CheckConstraint(name="casereading_at_most_three", condition=Q(place__in=[1, 2, 3])),
+            models.CheckConstraint(
+                name="casereading_recurrence_has_its_day",
+                violation_error_message="A recurrence has the examination that showed it first, and nothing else has one.",
+                condition=Q(conclusion=Conclusion.RECURRENCE, first_seen_day__isnull=False)
+                | (Q(conclusion__in=[Conclusion.FREE, Conclusion.NOT_EVALUABLE]) & Q(first_seen_day=None)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case} {self.place}"

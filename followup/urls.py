@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from followup import calls, payable, views
+from followup import calls, committee_views, payable, views
 
 urlpatterns = [
     path("payable-visits/", payable.payable_visits, name="payable-visits"),
@@ -11,6 +11,11 @@ urlpatterns = [
     path("visits.ics", calls.calendar, name="visits-calendar"),
     path("calls/", calls.calls, name="calls"),
     path("participants/<uuid:uuid>/call/", calls.call, name="call"),
+    path("cases/", committee_views.cases, name="cases"),
+    path("cases/<uuid:uuid>/", committee_views.case, name="case"),
+    path("cases/<uuid:uuid>/pictures/<uuid:picture>.png", committee_views.case_picture, name="case-picture"),
+    path("adjudication/", committee_views.adjudication, name="adjudication"),
+    path("adjudication/open/", committee_views.cases_open, name="cases-open"),
     path("treatment/", views.treatments, name="treatment"),
     path("understand-partial-date/", views.understand_partial_date, name="understand-partial-date"),
     path("participants/<uuid:uuid>/treatment/new/", views.new, {"kind": "course"}, name="course-new"),

@@ -135,3 +135,11 @@ class Confirmation(models.TextChoices):
     BIOPSY = "biopsy", _("biopsy")
     OPERATION = "operation", _("operation")
     TUMOUR_MARKER = "marker", _("imaging with a rising tumour marker")
+
+
+class Conclusion(models.TextChoices):
+    """What a reader of the committee concludes; the codes are those of `adjudication.Conclusion`."""
+
+    FREE = "free", _("no recurrence")
+    RECURRENCE = "recurrence", _("recurrence")
+    NOT_EVALUABLE = "not_evaluable", _("cannot be judged")

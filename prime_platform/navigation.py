@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from analysis import views as outcome
+from followup import committee, payable, treatment_lists, visit_lists
 from followup import pages as followup_pages
-from followup import payable, treatment_lists, visit_lists
 from imaging import feature_list
 from prime_platform import blindness, worklist
 from studies import access, counting, pages
@@ -67,6 +67,8 @@ MENU: list[tuple[Promise, list[Place]]] = [
             Place(_("Visits"), "visits", followup_pages.VIEW, visit_lists.visit_count),
             Place(_("Treatment"), "treatment", followup_pages.VIEW, treatment_lists.treatment_count),
             Place(_("Calls"), "calls", followup_pages.VIEW),
+            Place(_("Cases"), "cases", committee.READ, lambda user: len(committee.to_read(user))),
+            Place(_("Adjudication"), "adjudication", committee.OPEN),
         ],
     ),
     (

@@ -109,7 +109,7 @@ GRANTS: dict[Role, frozenset[str]] = {
         "unlock.request", "unlock.approve", "unlock.approve_study", "audit.export", "access.review", "range.enter",
         "erasure.decide", "check.run", "payment.view", "risk.view", "list.hand_over",
         "deviation.report", "deviation.assess", "deviation.close",
-        "export.unshifted", "agreement.make", "blinding.view",
+        "export.unshifted", "agreement.make", "blinding.view", "case.open",
     },
     Role.MONITOR: _SEES_PARTICIPANTS | {"query.raise", "query.close", "source.verify", "risk.view", "audit.view", "deviation.report"},
     Role.ADJUDICATOR: frozenset({"case.adjudicate"}),

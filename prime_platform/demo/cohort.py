@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts import anchors
 from accounts.models import User
+from followup import committee
 from predictions import batch
 from prime_platform import deviations
 from prime_platform.demo import custody, papers, patients, people, replay
@@ -89,6 +90,7 @@ def _live(study: Study, centers: dict[str, Center], made: list[patients.Patient]
     lived = diary.live(custody.SOFTWARE)
     count_surgeries(lived)
     deviations.sweep(lived)
+    committee.open_cases(study=lived, by=User.objects.system())
     return lived
 
 

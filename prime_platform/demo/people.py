@@ -9,6 +9,7 @@ from accounts import people
 from accounts.models import User
 from studies import setup
 from studies.models import Center, Study
+from studies.vocabulary import Role
 
 CENTER_PEOPLE = {"coordinator": ("coordinator", "协调员"), "site_pi": ("pi", "中心负责人"), "pacs_admin": ("pacs", "影像科")}
 STUDY_PEOPLE = {
@@ -18,6 +19,8 @@ STUDY_PEOPLE = {
     "blinded_statistician": ("statistician", "盲态统计师"),
 }
 CENTER_WORDS = "甲乙丙丁"
+ADJUDICATORS = (("adjudicator1", "裁定者甲"), ("adjudicator2", "裁定者乙"), ("adjudicator3", "裁定者丙"))
+"""Two read a case, a third where they differ."""
 INVESTIGATOR_OF_THE_PAST = "investigatorp"
 
 
@@ -44,6 +47,8 @@ def populate(study: Study, centers: list[Center], *, suffix: str, by: User) -> N
             setup.add_member(study=study, user=user, role=role, center=center, by=by, since=since, delegated=True)
     for role, (name, title) in STUDY_PEOPLE.items():
         setup.add_member(study=study, user=person(f"{name}{suffix}", title, by=by), role=role, by=by, since=since)
+    for name, title in ADJUDICATORS:
+        setup.add_member(study=study, user=person(f"{name}{suffix}", title, by=by), role=Role.ADJUDICATOR, by=by, since=since)
 
 
 def person(username: str, display_name: str, *, by: User) -> User:

@@ -27,7 +27,7 @@ def _rows(plan: "Plan") -> list[str]:
     password = plan.var / "secrets" / "demo_password"
     if plan.demo and password.exists():
         center = [f"{name}{plan.demo_center}" for name, _ in people.CENTER_PEOPLE.values()]
-        study = [name for name, _ in people.STUDY_PEOPLE.values()]
+        study = [name for name, _ in (*people.STUDY_PEOPLE.values(), *people.ADJUDICATORS)]
         rows += [
             f"  Sign in · 登录       {' '.join(center)} · {' '.join(study)}",
             f"  Opened study · 已揭盲 {people.INVESTIGATOR_OF_THE_PAST}",

@@ -11,3 +11,9 @@ def hold(*, study: int, center: int | None = None) -> None:
     what, key = ("study", study) if center is None else ("center", center)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [f"prime/lock/{what}", key])
+
+
+def write_within(*, study: int) -> None:
+    """Let no lock of the study come between until this transaction ends: for a write of the whole study that no trigger guards."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, %s))", ["prime/lock/study", study])

@@ -1,20 +1,20 @@
 """Two blinded readers and a third, and agreement beyond chance against statsmodels (EP-12)."""
 
-from datetime import date
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa, to_table
 
-from followup.adjudication import Reading, Verdict, kappa, verdict
+from followup.adjudication import Conclusion, Reading, Verdict, kappa, verdict
 
-DAY, OTHER = date(2026, 5, 3), date(2026, 8, 3)
-NONE, SEEN, LATER = Reading("a", False), Reading("b", True, DAY), Reading("c", True, OTHER)
+DAY, OTHER = 95, 190
+NONE = Reading("a", Conclusion.FREE)
+SEEN, LATER = (Reading(reader, Conclusion.RECURRENCE, day) for reader, day in (("b", DAY), ("c", OTHER)))
+UNCLEAR = Reading("d", Conclusion.NOT_EVALUABLE)
 
 
 def by(reader: str, reading: Reading) -> Reading:
-    return Reading(reader, reading.recurrence, reading.first_seen)
+    return Reading(reader, reading.conclusion, reading.first_seen_day)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ def by(reader: str, reading: Reading) -> Reading:
         ([NONE, by("b", NONE)], Verdict(NONE, False)),
         ([SEEN, by("c", SEEN)], Verdict(SEEN, False)),
         ([NONE, SEEN], Verdict(None, True)),
+        ([NONE, UNCLEAR], Verdict(None, True)),
         ([SEEN, LATER], Verdict(None, True)),
         ([NONE, SEEN, LATER], Verdict(LATER, True)),
     ],
@@ -38,7 +39,9 @@ def test_nobody_reads_twice_and_a_date_belongs_to_a_recurrence():
     with pytest.raises(ValueError, match="each once"):
         verdict([NONE, NONE])
     with pytest.raises(ValueError, match="first seen"):
-        Reading("a", True)
+        Reading("a", Conclusion.RECURRENCE)
+    with pytest.raises(ValueError, match="first seen"):
+        Reading("a", Conclusion.NOT_EVALUABLE, DAY)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=3, max_size=60))

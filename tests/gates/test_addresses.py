@@ -42,7 +42,7 @@ PLAIN = {
     "measurements", "feature-list", "feature-list-new",
     "schema", "api-participant-list", "api-screening-list", "api-entry-list", "series-list",
     "queries", "queries-close", "queries-raise", "checks", "checks-run", "checks-progress", "verification-due", "completeness", "handovers",
-    "visits", "visits-calendar", "calls", "treatment", "understand-partial-date", "dictionary",
+    "visits", "visits-calendar", "calls", "cases", "adjudication", "cases-open", "treatment", "understand-partial-date", "dictionary",
     "risk", "payable-visits", "payable-csv",
     "centers",
     "ranges", "range-new",
@@ -87,11 +87,13 @@ OBJECTS = {
 OF_STUDY = {
     "import", "import-execute", "import-drop", "import-undo", "import-refused", "import-undo-file",
     "api-import-detail", "api-import-cells", "api-import-execute", "api-import-undo",
+    "case", "case-picture",
 }  # fmt: skip
-"""Addresses of an object of the whole study (an import): for everybody at a center there is none (tests/studies/exchange)."""
+"""Addresses of an object of the whole study (an import, a case of the committee): for everybody at a center there is none
+(tests/studies/exchange, tests/followup/test_committee.py)."""
 EXPORTS = {"features-csv", "roi-dicom", "query-new", "participant-access"}
 """Of these, what is not a coordinator's to do, such as taking a file away; he is told so."""
-MORE = {"form": {"form": "laboratory"}, "form-draft": {"form": "laboratory"}}
+MORE = {"form": {"form": "laboratory"}, "form-draft": {"form": "laboratory"}, "case-picture": {"picture": uuid.UUID(int=0)}}
 """What else stands in an address beside its object."""
 METHODS = ("get", "post", "put", "patch", "delete")
 
