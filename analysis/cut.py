@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, ledger, moment
 from accounts.canonical import canonical, number
 from accounts.models import LedgerRow, User
-from analysis import cut_numbers, cut_variants, opening_check, r_script
+from analysis import cut_numbers, cut_parquet, cut_variants, opening_check, r_script
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
 from analysis.strategy import Rule
@@ -31,12 +31,13 @@ from predictions import registry, seal_check
 from predictions.models import Custodian, Seal
 from predictions.sealing_envelope import Envelope, enclose, envelope_json
 from studies import access
+from studies.locking.holding import hold
 from studies.models import Study
 from studies.vocabulary import Phase
 
 KINDS = ("blinded", "opening", "training")
 MAKE = "cut.make"
-CSV, ENCRYPTED, MANIFEST = "cut.csv", "cut.enc", "manifest.json"
+CSV, PARQUET, ENCRYPTED, MANIFEST = "cut.csv", "cut.parquet", "cut.enc", "manifest.json"
 VERIFIED = "the site's statement that the window is closed; source verification does not exist yet"
 _CAUSES = {Reason.RECURRENCE: "1", Reason.DEATH: "2"}
 
@@ -65,15 +66,33 @@ def make(*, study: Study, kind: str, on: date, by: User, out: Path, commit: str 
     """
     access.require_operator(by, MAKE, study)
     frozen = freeze(study=study, kind=kind, on=on, commit=commit)
-    named = {"cut": frozen.manifest["cut"], "kind": kind, "on": on.isoformat(), "rows": frozen.manifest["rows"]}
     with transaction.atomic():
-        audit.record(kind="export", by=by, subject="cut", detail={"study": study.code, **named})
-        for record in ("lock", "cut") if kind == "opening" else ("cut",):
-            ledger.append(study=study.code, kind=record, body=named, at=study.ledger_time())
+        _enter(study, frozen, by)
         out.mkdir(mode=0o700, parents=True)
         for name, content in frozen.files.items():
             (out / name).write_bytes(content)
     return frozen
+
+
+@transaction.atomic
+def hand_out(*, study: Study, by: User, commit: str = "") -> Frozen:
+    """Freeze the study as of its today into a blinded cut, and enter it on the ledger. Raises CutRefused, PermissionDenied.
+
+    No write is under way while the rows are read, so that they are of one state.
+    """
+    access.require(by, MAKE, study)
+    hold(study=study.pk)
+    frozen = freeze(study=study, kind="blinded", on=study.today(), commit=commit)
+    _enter(study, frozen, by)
+    return frozen
+
+
+def _enter(study: Study, frozen: Frozen, by: User) -> None:
+    """The ledger, and who took it, name the cut from now on."""
+    named = {"cut": frozen.manifest["cut"], **{name: frozen.manifest[name] for name in ("kind", "on", "rows")}}
+    audit.record(kind="export", by=by, subject="cut", detail={"study": study.code, **named})
+    for record in ("lock", "cut") if frozen.manifest["kind"] == "opening" else ("cut",):
+        ledger.append(study=study.code, kind=record, body=named, at=study.ledger_time())
 
 
 def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
@@ -85,7 +104,7 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
     with moment.one_moment(read_only=True):
         rule = rule_of(study)
         rows = list(_rows(study, kind, on, rule))
-        custodians = registry.custodians(study)
+        custodians = registry.custodians(study) if kind == "opening" else {}
         head = LedgerRow.objects.filter(study=study.code).order_by("-index").values_list("index", "h").first()
     kept = [row for row in rows if row["strategy"]] if kind == "training" else rows
     table = _table(kept)
@@ -118,6 +137,7 @@ def _readable(study: Study, table: bytes) -> dict[str, bytes]:
     columns = next(csv.reader(io.StringIO(table.decode())))
     return {
         CSV: table,
+        PARQUET: cut_parquet.of_table(table),
         "dictionary.csv": cut_numbers.dictionary(columns),
         "numbers.json": canonical(found) + b"\n",
         "analysis.R": r_script.for_cut(days),

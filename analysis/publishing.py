@@ -6,7 +6,6 @@ Source: `docs/blinding.md` §6, UB-03, EN-07. After this the study is in phase P
 import csv
 import io
 import json
-import zipfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts import ledger
 from accounts.models import LedgerRow, User
+from analysis.archive import pack
 from analysis.models import Publication, PublishedFile
 from analysis.result_json import read_comparison
 from studies import access, setup
@@ -68,13 +68,7 @@ def publish(*, study: Study, folder: Path, by: User) -> Publication:
 
 def archive(publication: Publication) -> bytes:
     """A ZIP of every published file with `SHA256SUMS` as `sha256sum -c` reads it; the same publication gives the same bytes."""
-    held = list(publication.files.order_by("name"))
-    sums = "".join(f"{file.sha256}  {file.name}\n" for file in held).encode()
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as into:
-        for name, content in [*((file.name, bytes(file.content)) for file in held), ("SHA256SUMS", sums)]:
-            into.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
-    return packed.getvalue()
+    return pack({file.name: bytes(file.content) for file in publication.files.all()})
 
 
 def _read(folder: Path) -> dict[str, bytes]:

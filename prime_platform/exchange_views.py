@@ -13,10 +13,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import step_up
+from accounts import release, step_up
 from accounts.models import AccessRecord, User
 from accounts.moment import at_one_moment
-from prime_platform.exchange import parts_of, software
+from prime_platform.exchange import parts_of
 from studies import access
 from studies.access import Permission
 from studies.exchange import export
@@ -64,7 +64,7 @@ def archive(study: Study, kind: str, *, by: User, wanted: Mapping[str, str]) -> 
     wish = Wish(
         kind,
         timezone.now(),
-        software(),
+        release.commit(),
         shifted=wanted.get("dates") != "true",
         history=wanted.get("history") == "yes",
         reason=wanted.get("reason", ""),

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from analysis import cut_views
 from analysis import views as outcome
 from followup import committee, payable, treatment_lists, visit_lists
 from followup import pages as followup_pages
@@ -107,6 +108,7 @@ MENU: list[tuple[Promise, list[Place]]] = [
         [
             Place(_("Overview"), "overview", Permission.STUDY_VIEW),
             Place(_("Flow of patients"), "flow", Permission.STUDY_VIEW),
+            Place(_("Data cuts"), "cuts", cut_views.VIEW),
             Place(_("Blindness"), "blindness", blindness.VIEW),
             Place(_("Glossary"), "glossary", Permission.STUDY_VIEW),
             Place(_("Data dictionary"), "dictionary", Permission.STUDY_SETUP),

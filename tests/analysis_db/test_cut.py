@@ -4,20 +4,25 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 from datetime import date, timedelta
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone, translation
+from pyarrow import parquet
 
 from accounts import audit, ledger
+from accounts.models import AccessRecord
 from analysis import cut
 from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
 from predictions.training import table
 from studies import milestones, setup
 from tests import world
 from tests.analysis_db import study as scenes
+from tests.analysis_db.test_pages import client_of
 
 pytestmark = pytest.mark.django_db
 COMMON = [
@@ -155,6 +160,35 @@ def test_same_rows_and_day_give_the_same_bytes(site, tmp_path):
     again = cut.make(study=site.study, kind="blinded", on=on, by=site.system, out=tmp_path / "again")
     assert again.manifest["cut"] == manifest["cut"]
     assert again.manifest["head"]["index"] == manifest["head"]["index"] + 1
+
+
+def test_parquet_says_what_the_table_says(site):
+    """Whole numbers and days as such; an empty cell is null."""
+    histories(site)
+    made = cut.freeze(study=site.study, kind="blinded", on=site.study.today())
+    read = parquet.read_table(io.BytesIO(made.files["cut.parquet"]))
+    written = [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in read.to_pylist()]
+    assert written == rows_of(made)
+    assert {str(read.schema.field(name).type) for name in ("rfs_time", "os_event")} == {"int32"}
+    assert str(read.schema.field("surgery_date").type) == "date32[day]"
+
+
+def test_statistician_takes_a_cut_from_the_page_and_nobody_else_can(site):
+    """What the ZIP holds is what the ledger names; who took it is recorded; a later fact makes another cut."""
+    histories(site)
+    people = site.world.people
+    for name in ("coordinator01", "investigator"):
+        client = client_of(people[name])
+        assert [client.post(reverse("cut-new")).status_code, client.get(reverse("cuts")).status_code] == [403, 403]
+    client = client_of(people["blinded_statistician"])
+    taken = client.post(reverse("cut-new"))
+    with zipfile.ZipFile(io.BytesIO(taken.content)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    assert sorted(files) == ["SHA256SUMS", "analysis.R", "cut.csv", "cut.parquet", "dictionary.csv", "manifest.json", "numbers.json"]
+    digest = hashlib.sha256(files["cut.csv"]).hexdigest()
+    assert [json.loads(row.body)["cut"] for row in ledger.rows("TEST") if row.kind == "cut"] == [digest]
+    assert digest in client.get(reverse("cuts")).content.decode()
+    assert AccessRecord.objects.filter(kind="export", username="blinded_statistician", subject="cut").count() == 1
 
 
 def test_opening_cut_never_lies_in_clear(site, tmp_path):

@@ -52,7 +52,7 @@ PLAIN = {
     "glossary",
     "imports", "exports", "codebook", "api-import-list", "api-exports",
     "sign-list", "locks", "study-lock", "trail", "trail-export", "access-review",
-    "result", "result-patients", "result-curves", "result-balance", "result-archive", "result-report",
+    "cuts", "cut-new", "result", "result-patients", "result-curves", "result-balance", "result-archive", "result-report",
 }  # fmt: skip
 """Pages without an object in their address: each shows what the person may see, or refuses with 403, or before publication with 409."""
 OBJECTS = {

@@ -1,15 +1,14 @@
 """`manage.py cut`: freeze a study as of a day into a hashed table, and enter it on the ledger."""
 
-import subprocess
 from argparse import ArgumentParser
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from accounts import release
 from accounts.models import User
 from analysis import cut
 from studies.models import Study
@@ -32,9 +31,7 @@ class Command(BaseCommand):
             raise CommandError(_("There is no study %(code)s.") % {"code": options["study"]}, returncode=FAULT)
         on = options["on"] or study.today()
         try:
-            made = cut.make(
-                study=study, kind=options["kind"], on=on, by=User.objects.system(), out=options["out"], commit=_running_commit()
-            )
+            made = cut.make(study=study, kind=options["kind"], on=on, by=User.objects.system(), out=options["out"], commit=release.commit())
         except cut.CutRefused as refused:
             raise CommandError(_("Refused:") + "".join(f"\n  - {reason}" for reason in refused.reasons), returncode=NO) from None
         except OSError as error:
@@ -43,9 +40,3 @@ class Command(BaseCommand):
             _("%(rows)s rows as of %(on)s in %(folder)s") % {"rows": made.manifest["rows"], "on": on, "folder": options["out"]}
         )
         self.stdout.write(f"sha256 {made.manifest['cut']}")
-
-
-def _running_commit() -> str:
-    """The checkout's commit, empty where there is none."""
-    asked = ["git", "rev-parse", "HEAD"]
-    return subprocess.run(asked, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False).stdout.strip()

@@ -12,8 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from accounts import release
 from accounts.models import User
-from prime_platform.exchange import parts_of, software
+from prime_platform.exchange import parts_of
 from studies.exchange import export
 from studies.exchange.export import KINDS, Wish
 from studies.models import Study
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         wish = Wish(
             options["kind"],
             _created(options["created"]),
-            software(),
+            release.commit(),
             options["file_oid"],
             shifted=not options["true_dates"],
             history=options["history"],
