@@ -74,6 +74,7 @@ def result_archive(request: HttpRequest) -> HttpResponse:
     return HttpResponse(packed, content_type="application/zip", headers={"Content-Disposition": disposition})
 
 
+@step_up.asked("GET")
 @require_GET
 def result_report(request: HttpRequest) -> HttpResponse:
     """The full report as one file that stands alone, in the reader's language; a browser prints it or makes it a PDF."""

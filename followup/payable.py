@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from accounts import audit
+from accounts import audit, step_up
 from accounts.models import AccessRecord, User
 from followup.models import Assessment
 from studies.access import centers_for, participants_for, permissions_of
@@ -91,6 +91,7 @@ def payable_visits(request: HttpRequest) -> HttpResponse:
     return render(request, "followup/payable.html", context)
 
 
+@step_up.asked("GET")
 @require_GET
 def payable_csv(request: HttpRequest) -> HttpResponse:
     """The list as a file for a spreadsheet; recorded as an export."""

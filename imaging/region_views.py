@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import audit
+from accounts import audit, step_up
 from accounts.models import AccessRecord
 from imaging import archive, extraction, outline_export, regions
 from imaging.models import Roi
@@ -68,6 +68,7 @@ def measure(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _back(roi.series.uuid)
 
 
+@step_up.asked("GET")
 @require_GET
 def features_csv(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Every feature of one measurement as a file for R; recorded as an export."""
@@ -97,6 +98,7 @@ def number(text: str) -> int | None:
     return int(text)
 
 
+@step_up.asked("GET")
 @require_GET
 def outline_dicom(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """An outline as a DICOM segmentation for a viewer, its days shifted; recorded as an export."""

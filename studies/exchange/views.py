@@ -12,7 +12,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import audit
+from accounts import audit, step_up
 from accounts.models import AccessRecord
 from studies import access
 from studies.access import Permission
@@ -91,6 +91,7 @@ def import_undo(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect("import", run.uuid)
 
 
+@step_up.asked("GET")
 @require_GET
 def import_refused(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The rejected cells as CSV, to be put right and sent again."""
@@ -99,6 +100,7 @@ def import_refused(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _file(request, run, "refused", "csv", b"".join(safe_csv.lines(COLUMNS, rows)))
 
 
+@step_up.asked("GET")
 @require_GET
 def import_undo_file(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """What the import needs to be taken back, as a file."""

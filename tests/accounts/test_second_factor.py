@@ -1,6 +1,7 @@
 """A second factor at the door, at signatures, and before something leaves (SE-02)."""
 
 import re
+import uuid
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -15,6 +16,7 @@ from accounts.models import AccessRecord, SecondFactor, User
 from accounts.reauthentication import Proof, confirm
 from studies.locking.forms import SignForm
 from tests import world
+from tests.gates.test_addresses import ADDRESSES, url
 
 RFC6238 = {
     59: "94287082",
@@ -199,6 +201,26 @@ def test_export_asks_for_a_code_and_one_serves_for_ten_minutes(device):
     given = client.post(reverse("api-exports"), asked_for, content_type="application/json", headers=code)
     assert given.status_code == 200
     assert b"".join(given.streaming_content)
+
+
+LEAVES = {
+    "exports": "post", "trail-export": "post", "payable-csv": "get", "features-csv": "get", "roi-dicom": "get", "import-refused": "get",
+    "import-undo-file": "get", "result-patients": "get", "result-curves": "get", "result-balance": "get", "result-archive": "get",
+    "result-report": "get",
+}  # fmt: skip
+"""Every page by which data of patients leave as a file."""
+
+
+def test_nothing_leaves_without_a_fresh_code(person, device):
+    """SE-02: asked before anything is looked up, so also for a file that is not there."""
+    client = Client()
+    signs_in(client)
+    client.post(reverse("sign-in-code"), {"code": device.code()})
+    device.now += 601
+    for name, method in LEAVES.items():
+        address = next(each for each in ADDRESSES if each.name == name)
+        asked = getattr(client, method)(url(address, uuid.uuid4()))
+        assert (asked.status_code, asked["Location"].split("?")[0]) == (302, reverse("step-up")), name
 
 
 def test_signature_asks_for_the_code_of_who_has_a_device(person, device):
