@@ -13,8 +13,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -24,8 +25,9 @@ from accounts.models import AccessRecord
 from analysis import sap
 from analysis.models import Publication, PublishedFile
 from followup import treatment
-from predictions import sealing_keys
-from studies.models import Participant
+from predictions import registry, sealing_keys
+from predictions.models import Seal
+from studies.models import Participant, Study
 from tests.analysis import r
 from tests.analysis_db import study as scenes
 
@@ -196,6 +198,29 @@ def test_one_custodian_or_a_foreign_bundle_opens_nothing(desk):
     assert not desk.bundle.exists()
 
 
+def test_administrator_with_the_accounts_of_two_custodians_opens_nothing(desk):
+    """SL-01: he makes one account, resets another's password, signs in as both, signs and peels with keys of his own: all in vain."""
+    site = scenes.followed_up(8)
+    ask(desk, site)
+    second = scenes.world.join(site.world, "custodian-two", "custodian", None)
+    people.give_password(user=site.world.people["custodian"], password="another horse battery", by=site.system)
+    own = {letter: sealing_keys.PrivateKey.generate() for letter in "ABC"}
+    for person, letter in ((site.world.people["custodian"], "A"), (second, "B")):
+        told = (page(person, name=name).content.decode() for name in ("home", "blindness", "result", "exports"))
+        assert not [text for text in told if "CONSISTENT" in text or "BEGIN" in text]
+        (desk.at / f"{letter}.key").write_bytes(sealing_keys.write_private(own[letter]))
+        (desk.at / f"{letter}.sig").unlink()
+        run("custodian", "approve", desk.asked / "request.json", "--key", desk.at / f"{letter}.key", "--out", desk.at / f"{letter}.sig")
+    assert "is not a signature on this request" in bundle(desk, status=1)
+    with pytest.raises(ValidationError, match="already exists"):
+        registry.activate(study=site.study, keys={one: (one, key.public) for one, key in own.items()}, by=site.system)
+    for seal in Seal.objects.all():
+        for wrap in (seal.wrap_ab, seal.wrap_ac, seal.wrap_bc):
+            for key in own.values():
+                with pytest.raises(sealing_keys.KeyRefused):
+                    key.decrypt(bytes(wrap), b"")
+
+
 def test_custodian_may_not_ask_and_an_unanchored_lock_waits(desk):
     """UB-01, UB-02."""
     site = scenes.followed_up(8)
@@ -256,6 +281,28 @@ def test_result_of_another_study_or_opening_is_not_published(desk, tmp_path):
     assert "different openings" in refused
     assert "knows no opening" in refused
     assert not Publication.objects.exists()
+
+
+def test_person_who_publishes_a_real_study_proves_who_it_is(desk, monkeypatch):
+    """SE-02: nobody's name, somebody else's, a wrong password, then the right one; the trail names the person."""
+    site = scenes.followed_up(8)
+    ask(desk, site)
+    bundle(desk)
+    open_it(desk)
+    words = ("publish", desk.out, "--study", "TEST")
+    assert "--by USERNAME" in run(*words, "--by", "nobody", status=1)
+    with monkeypatch.context() as real:
+        real.setattr(Study, "synthetic", property(lambda study: False, lambda study, value: None))
+        assert "--by USERNAME" in run(*words, status=1)
+    typed = iter(["wrong", scenes.world.PASSWORD, scenes.world.PASSWORD])
+    monkeypatch.setattr("analysis.management.commands.publish.getpass", lambda _question: next(typed))
+    assert "password is not right" in run(*words, "--by", "data_manager", status=1)
+    run(*words, "--by", "monitor", status=1)
+    assert not Publication.objects.exists()
+    run(*words, "--by", "data_manager")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pgh_context ->> 'by' FROM studies_studyevent ORDER BY pgh_id DESC LIMIT 1")
+        assert cursor.fetchone() == ("data_manager",)
 
 
 def test_publication_is_for_good(desk):
