@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from accounts import audit, ledger
 from accounts.models import AccessRecord
-from analysis import cut
+from analysis import cut, dummy_tags
 from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
 from predictions.training import table
 from studies import milestones, setup
@@ -143,6 +143,20 @@ def test_kinds_have_exactly_their_columns(site):
     assert columns["opening"] == [*COMMON, *other, *confounders, *features]
     assert columns["training"] == [*COMMON, "time", "event", *features]
     assert "clinical_afp_log10" in features
+
+
+def test_blinded_cut_brings_dummy_tags_of_a_published_seed(site):
+    """§6: the seed is the first head of the ledger, older than any seal; the other cuts have none."""
+    histories(site)
+    site.activate()
+    made = cut.freeze(study=site.study, kind="blinded", on=site.study.today())
+    first = ledger.rows(site.study.code)[0].head.hex()
+    assert made.manifest["dummy_tags"]["seed"] == first
+    assert made.files["dummy_tags.csv"] == dummy_tags.table(first, [row["patient"] for row in rows_of(made)])
+    for kind in ("opening", "training"):
+        other = cut.freeze(study=site.study, kind=kind, on=site.study.today())
+        assert "dummy_tags" not in other.manifest
+        assert "dummy_tags.csv" not in other.files
 
 
 def test_same_rows_and_day_give_the_same_bytes(site, tmp_path):
