@@ -1,8 +1,8 @@
 """The blind batch: everybody whose required inputs are complete is predicted and sealed together, at one fixed time.
 
 A batch has no patient argument, no order but that of study numbers, no retry for one patient and no duration of its own:
-results wait for the deadline and are committed in one transaction. An answer, an abstention, a crash and a timeout leave
-equal-looking seals (SL-05, SL-07). Nothing computed here is logged.
+results wait for the deadline and are committed in one transaction; a model that is still at work then is interrupted. An answer, an
+abstention, a crash and a timeout leave equal-looking seals (SL-05, SL-07). Nothing computed here is logged.
 """
 
 import time
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from accounts import audit, ledger
 from accounts.models import User
-from predictions import features, registry, sealing
+from predictions import deadline, features, registry, sealing
 from predictions.models import Batch, ModelVersion, Seal, Snapshot, Tier
 from predictions.payload import Failure, Payload, Provenance, fail
 from predictions.replay import Software, predict
@@ -54,7 +54,8 @@ def run(*, study: Study, at: datetime, software: Software, seconds: float, hold:
     if not waiting:
         return None
     artefacts = {version.pk: data for version, data in models}
-    sealed = [close(due, artefacts[due.model.pk], software, custodians, began + seconds) for due in waiting]
+    with deadline.interrupting():
+        sealed = [close(due, artefacts[due.model.pk], software, custodians, began + seconds) for due in waiting]
     if hold:
         time.sleep(max(0.0, began + seconds - time.monotonic()))
     return store(study, at, sealed)
@@ -73,9 +74,9 @@ def due_for(study: Study, version: ModelVersion) -> Iterable[Due]:
             yield Due(participant, version, taken)
 
 
-def close(due: Due, data: bytes, software: Software, custodians: dict[str, sealing.PublicKey], deadline: float) -> Sealed:
-    """Predict one patient and close the result at once; past the deadline the result is a timeout."""
-    payload = _predict(due, data, software) if time.monotonic() < deadline else _failure(due, data, software, Failure.TIMEOUT)
+def close(due: Due, data: bytes, software: Software, custodians: dict[str, sealing.PublicKey], end: float) -> Sealed:
+    """Predict one patient and close the result at once; past the end of the batch the result is a timeout."""
+    payload = _predict(due, data, software, end - time.monotonic())
     associated = {
         "study": due.participant.study.code,
         "study_number": due.participant.study_number,
@@ -127,9 +128,11 @@ def _store(batch: Batch, sealed: Sealed) -> None:
     )
 
 
-def _predict(due: Due, data: bytes, software: Software) -> Payload:
+def _predict(due: Due, data: bytes, software: Software, seconds: float) -> Payload:
     try:
-        return predict(data, due.taken.content, software)
+        return deadline.within(seconds, lambda: predict(data, due.taken.content, software))
+    except deadline.Passed:
+        return _failure(due, data, software, Failure.TIMEOUT)
     except Exception:  # whatever went wrong is sealed as a code: an error that is told is a channel (SL-07)
         return _failure(due, data, software, Failure.CRASH)
 

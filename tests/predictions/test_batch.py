@@ -1,7 +1,9 @@
 """The blind batch: one seal per patient and tier whatever happens, and all seals look alike (PR-06, SL-05, SL-07)."""
 
+import contextlib
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -107,6 +109,61 @@ def test_past_the_deadline_everything_is_a_timeout(site):
     participant = complete(site)
     batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, seconds=-1.0)
     assert opened(Seal.objects.get(participant=participant)).reason == "TIMEOUT"
+
+
+class Clock:
+    """Time that passes only where somebody works or sleeps; `at` is what it shows."""
+
+    def __init__(self):
+        self.at = 0.0
+
+    def monotonic(self):
+        return self.at
+
+    def sleep(self, seconds):
+        self.at += seconds
+
+
+@pytest.mark.parametrize(("each", "reasons"), [(0.0, ["", "", ""]), (0.6, ["", "", ""]), (6.0, ["", "", ""]), (19.0, ["", "", "TIMEOUT"])])
+def test_batch_is_committed_at_its_fixed_end_however_long_the_model_takes(site, monkeypatch, each, reasons):
+    """SL-07: a model that takes ten times as long, or more time than there is: the commit falls on the same second."""
+    for _ in range(3):
+        complete(site)
+    clock, predict, committed = Clock(), batch.predict, []
+
+    def taking(*given):
+        clock.sleep(min(each, 20 - clock.at))
+        return predict(*given)
+
+    def store(*given):
+        committed.append(clock.at)
+        return stored(*given)
+
+    stored = batch.store
+    monkeypatch.setattr(batch, "time", clock)
+    monkeypatch.setattr(batch, "predict", taking)
+    monkeypatch.setattr(batch, "store", store)
+    batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, seconds=20.0)
+    assert committed == [20.0]
+    assert [opened(seal).reason for seal in Seal.objects.order_by("ledger_index")] == reasons
+
+
+def test_model_that_never_ends_is_interrupted_at_the_end_of_the_batch(site, monkeypatch):
+    """SL-07: one endless patient leaves timeouts, and the next batch finds nobody due; the process's own alarm is as before."""
+    first, second = complete(site), complete(site)
+    predict, before = batch.predict, signal.getsignal(signal.SIGALRM)
+
+    def endless(data, snapshot, software):
+        while second.study_number in snapshot.decode():
+            with contextlib.suppress(Exception):
+                time.sleep(0.01)
+        return predict(data, snapshot, software)
+
+    monkeypatch.setattr(batch, "predict", endless)
+    batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, seconds=1.0)
+    assert {seal.participant_id: opened(seal).reason for seal in Seal.objects.all()} == {first.pk: "", second.pk: "TIMEOUT"}
+    assert run(site) is None
+    assert signal.getsignal(signal.SIGALRM) is before
 
 
 def test_changed_artefact_seals_nobody(site):
