@@ -110,8 +110,8 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
     table = _table(kept)
     digest = sha256(table).hexdigest()
     files = _readable(study, table) if kind != "opening" else {ENCRYPTED: _encrypted(study, table, custodians)}
-    dummies, noise = _dummies(study, [row["patient"] for row in kept]) if kind == "blinded" else ({}, {})
-    files |= dummies
+    if kind == "blinded":
+        files[dummy_tags.FILE] = dummy_tags.table(study.code, [row["patient"] for row in kept])
     manifest = {
         "v": 1,
         "study": study.code,
@@ -127,7 +127,7 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
         "rule": asdict(rule),
         "verified": VERIFIED,
         "commit": commit,
-        **noise,
+        "dummy_tags": {"seed": study.code, "rule": dummy_tags.RULE} if kind == "blinded" else None,
     }
     return Frozen(table, manifest, files | {MANIFEST: canonical(manifest) + b"\n"})
 
@@ -155,16 +155,6 @@ def sealed(study: Study) -> tuple[dict[int, Envelope], dict[str, bytes]]:
         envelopes[row.ledger_index] = Envelope(bytes(row.ciphertext), seal_check.wraps_of(row))
         snapshots[row.snapshot.sha256] = bytes(row.snapshot.content)
     return envelopes, snapshots
-
-
-def _dummies(study: Study, numbers: list[str]) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The file of dummy tags, and what the manifest says of it; the seed is the head of the ledger's first row, which is older than
-    any seal and stands in every public bundle."""
-    first = LedgerRow.objects.filter(study=study.code, index=0).values_list("h", flat=True).first()
-    if first is None:
-        return {}, {}
-    seed = bytes(first).hex()
-    return {dummy_tags.FILE: dummy_tags.table(seed, numbers)}, {"dummy_tags": {"seed": seed, "rule": dummy_tags.RULE}}
 
 
 def _check_apart() -> None:

@@ -146,17 +146,14 @@ def test_kinds_have_exactly_their_columns(site):
 
 
 def test_blinded_cut_brings_dummy_tags_of_a_published_seed(site):
-    """§6: the seed is the first head of the ledger, older than any seal; the other cuts have none."""
+    """§6: the seed is the study's code, older than any seal and no secret; the other cuts have none."""
     histories(site)
     site.activate()
-    made = cut.freeze(study=site.study, kind="blinded", on=site.study.today())
-    first = ledger.rows(site.study.code)[0].head.hex()
-    assert made.manifest["dummy_tags"]["seed"] == first
-    assert made.files["dummy_tags.csv"] == dummy_tags.table(first, [row["patient"] for row in rows_of(made)])
-    for kind in ("opening", "training"):
-        other = cut.freeze(study=site.study, kind=kind, on=site.study.today())
-        assert "dummy_tags" not in other.manifest
-        assert "dummy_tags.csv" not in other.files
+    made = {kind: cut.freeze(study=site.study, kind=kind, on=site.study.today()) for kind in cut.KINDS}
+    blinded = made.pop("blinded")
+    assert blinded.manifest["dummy_tags"]["seed"] == site.study.code == "TEST"
+    assert blinded.files["dummy_tags.csv"] == dummy_tags.table("TEST", [row["patient"] for row in rows_of(blinded)])
+    assert all(other.manifest["dummy_tags"] is None and "dummy_tags.csv" not in other.files for other in made.values())
 
 
 def test_same_rows_and_day_give_the_same_bytes(site, tmp_path):
