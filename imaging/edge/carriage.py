@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from imaging.edge import acts, clock, envelope, forward, packing, state
+from imaging.edge.durable import sync_directory
 from imaging.edge.exchange import Line, begin
 from imaging.edge.forward import PackageNotTaken
 from imaging.edge.home import Home
-from imaging.edge.spool import sync_directory
 
 log = logging.getLogger(__name__)
 PACKAGE, NOTE, RECEIPT = ".package", ".note.json", ".receipt.json"

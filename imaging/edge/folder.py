@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from imaging.edge import directory_file, file_meta, part10
+from imaging.edge.durable import PART, new_name
 from imaging.edge.manifest import MAX_OBJECT_BYTES
-from imaging.edge.spool import PART, Spool, new_name
+from imaging.edge.spool import Spool
 
 MOST_FILES = 500_000
 MOST_RATIO, FREE_BYTES = 200, 2**30

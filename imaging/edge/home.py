@@ -1,8 +1,8 @@
 """An edge's own directory: what lies where, its settings, and how it is made. One edge is one center (formats e).
 
-`spool/` received, durable · `quarantine/` held for a person · `outbox/` packages · `keys/` 0600 · `edge.sqlite` state ·
-`edge.json` settings · `peers.json` who may send · `platform.json` where packages go · `associations.jsonl` who called ·
-`tls/` certificates · `running.json` where it listens · `*.lock` held by who runs.
+`arriving/` being received · `spool/` received, durable · `quarantine/` held for a person · `outbox/` packages ·
+`keys/` 0600 · `edge.sqlite` state · `edge.json` settings · `peers.json` who may send · `platform.json` where packages go ·
+`associations.jsonl` who called · `tls/` certificates · `running.json` where it listens · `*.lock` held by who runs.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imaging.edge import envelope, keys
-from imaging.edge.spool import write_durably
+from imaging.edge.durable import write_durably
 
 SOFTWARE = "prime-edge 0.1.0"
 RESERVE_BYTES = 2 * 2**30

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydicom import config
 
+from imaging.edge import turns
 from imaging.edge.dicom.admission import Admission
 from imaging.edge.dicom.association import Association, Station
 from imaging.edge.dicom.certificates import Certificates
@@ -18,7 +19,7 @@ from imaging.edge.dicom.commitment import Custodian
 from imaging.edge.dicom.limits import Limits
 from imaging.edge.dicom.upper_layer import Link
 from imaging.edge.history import History
-from imaging.edge.spool import Spool
+from imaging.edge.spool import Spool, SpoolBroken, SpoolFull
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Listener:
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)  # it logs identifiers and tracebacks
         config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE  # its warnings quote values
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.station.spool.prepare()
         listening = socket.create_server((address, port), family=family, backlog=BACKLOG)
         self.sockets.append(listening)
         threading.Thread(target=self._accept, args=(listening, secured), name="listener", daemon=True).start()
@@ -66,6 +68,7 @@ class Listener:
         self.admission.end_all("stopped")
         for thread in list(self.threads):
             thread.join(STOP_SECONDS)
+        self.station.spool.close()
 
     def _accept(self, listening: socket.socket, secured: bool) -> None:
         """Accept and hand over, nothing else: no peer can hold this loop up."""
@@ -99,6 +102,14 @@ class Listener:
 
     def _run(self, association: Association) -> None:
         try:
+            turns.be_short()
             association.run()
+            self._settle()
         finally:
             self.threads.discard(threading.current_thread())
+
+    def _settle(self) -> None:
+        try:
+            self.station.spool.settle()
+        except (SpoolFull, SpoolBroken) as fault:
+            log.error("names in the spool could not be made durable: %s", type(fault).__name__)  # those in `arriving` stay

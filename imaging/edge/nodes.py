@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pynetdicom import AE, sop_class
 
+from imaging.edge.durable import write_durably
 from imaging.edge.peers import PeerFault
-from imaging.edge.spool import write_durably
 
 SECONDS = 10
 MOST_PORT = 65_535

@@ -16,12 +16,12 @@ from pydicom import dcmread
 from pydicom.misc import is_dicom
 
 from imaging.edge import deidentify, keys, objections, opening, pseudonyms, study_number
+from imaging.edge.durable import write_durably
 from imaging.edge.examination import examine, local_ids
 from imaging.edge.home import SOFTWARE
 from imaging.edge.opening import DONE, FAULT, NO
 from imaging.edge.rules import RULES_SHA256
 from imaging.edge.sandbox import Sandbox, SandboxFault
-from imaging.edge.spool import write_durably
 
 
 @dataclass(frozen=True)

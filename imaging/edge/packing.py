@@ -18,12 +18,12 @@ from typing import Any, BinaryIO, cast
 from pydicom import dcmread
 
 from imaging.edge import acts, approvals, deidentify, envelope, intake, objections, package, quarantine, state
+from imaging.edge.durable import sync_directory
 from imaging.edge.home import SOFTWARE, Home
 from imaging.edge.manifest import Manifest
 from imaging.edge.match import Batch
 from imaging.edge.rules import RULES_SHA256
 from imaging.edge.sandbox import Sandbox, SandboxFault
-from imaging.edge.spool import sync_directory
 
 log = logging.getLogger(__name__)
 MAX_FACT_VALUES = 8

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imaging.edge.spool import write_durably
+from imaging.edge.durable import write_durably
 from imaging.edge.words import Sentence
 
 LOOPBACK = ("127.0.0.1", "::1")

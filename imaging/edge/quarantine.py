@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from imaging.edge import acts, envelope, objections, state
+from imaging.edge.durable import sync_directory
 from imaging.edge.home import Home
-from imaging.edge.spool import sync_directory
 from imaging.edge.words import Sentence
 
 REJECTED_DAYS = 90

@@ -1,7 +1,8 @@
 """How fast images are received, in one run with the peers (`manage.py bench ingest`): performance.md's first table, measured anew.
 
 Every round starts all receivers afresh; each then gets the same files by the same senders, in turn. What is compared is the median of the
-rounds' ratios; a rate alone says nothing about a program.
+rounds' ratios; a rate alone says nothing about a program. Nothing is deleted before the end: some file systems step over every file that
+was deleted lately when they make a new one.
 """
 
 import os
@@ -18,7 +19,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from imaging.edge.spool import write_durably
+from imaging.edge.durable import write_durably
 from imaging.ingest_bench import receivers
 from imaging.ingest_bench.receivers import DURABLE, ORTHANC, OURS, PYNETDICOM, Receiver
 from imaging.ingest_bench.senders import SENDERS
@@ -50,7 +51,6 @@ def ingest(instances: int = 150, rounds: int = 3, series: int = 1000) -> list[Ro
                         begun = receiver.cpu_seconds()
                         rates.setdefault((receiver.name, sender, count), []).append(_rate(receiver, senders[sender], chosen, count))
                         cpu.setdefault(receiver.name, []).append(1000 * (receiver.cpu_seconds() - begun) / instances)
-            shutil.rmtree(place)
         peaks = [_peak(Path(folder) / f"peak-{count}", files[:series], count) for count in ASSOCIATIONS]
     return _table(rates, cpu) + _verdicts(rates, fmean(cpu[OURS]), dict(zip(ASSOCIATIONS, peaks, strict=True)), median(synced))
 

@@ -22,9 +22,10 @@ from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from imaging.edge import peers
+from imaging.edge.durable import write_durably
 from imaging.edge.history import History
 from imaging.edge.listener import Listener
-from imaging.edge.spool import Spool, write_durably
+from imaging.edge.spool import Spool
 from imaging.ingest_bench.senders import CALLED, CALLING, is_accepting
 
 OURS, PYNETDICOM, ORTHANC, STORESCP = "ours", "pynetdicom + fdatasync", "Orthanc default", "dcmtk storescp"

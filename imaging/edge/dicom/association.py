@@ -272,6 +272,8 @@ class Association:
         if isinstance(message.dataset, commitment.Request) and status == SUCCESS:
             self._report(message.context, message.dataset)
         self.link.rest()
+        if field == C_STORE:
+            self.station.spool.arrivals.prepare()
 
     def _report(self, context: int, request: commitment.Request) -> None:
         """Tell the sender what of its instances is held, on the association on which it asked."""

@@ -63,7 +63,7 @@ C-STORE answers
 
 | status | meaning | afterwards |
 |---|---|---|
-| 0x0000 | the file and its directory entry are synced to the disk | held, or discarded by rule after it was counted |
+| 0x0000 | the content is synced to the disk, under a name that was synced before | held, or discarded by rule after it was counted |
 | 0x0117 | the affected SOP class or instance UID is malformed | nothing kept |
 | 0x0122 | the presentation context is not one of storage | nothing kept |
 | 0xA700 | no room above the disk's reserve | nothing kept; send again later |

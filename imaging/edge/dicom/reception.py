@@ -1,7 +1,7 @@
 """One instance on its way from the wire into the spool, and the status it is answered with (PS3.4 annex B, NW-05).
 
-Fragments go straight to the `.part` file. The contract: 0x0000 durable, 0x0117 malformed UID, 0xA700 no room, 0xA701 disk fault, 0xC211
-anything unforeseen; whatever the answer, the rest of the dataset is read and nothing else depends on it.
+Fragments go straight to a file in `arriving/`. The contract: 0x0000 durable, 0x0117 malformed UID, 0xA700 no room, 0xA701 disk fault,
+0xC211 anything unforeseen; whatever the answer, the rest of the dataset is read and nothing else depends on it.
 """
 
 import logging
@@ -10,7 +10,7 @@ from imaging.edge import part10
 from imaging.edge.dicom import commands
 from imaging.edge.dicom.commands import UID, Command
 from imaging.edge.dicom.negotiation import COMMITMENT, VERIFICATION, Context
-from imaging.edge.spool import Incoming, Spool, SpoolBroken, SpoolFull, new_name
+from imaging.edge.spool import Incoming, Spool, SpoolBroken, SpoolFull
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Reception:
         else:
             head = part10.header(sop_class=sop_class, sop_instance=sop_instance, transfer_syntax=context.transfer_syntax, caller=caller)
             try:
-                self.file = spool.begin(new_name())
+                self.file = spool.begin()
                 self.file.write(head)
             except Exception as error:
                 self._turn_away(error)

@@ -72,8 +72,9 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(  # noqa: PLR0917 - fi
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize(("call", "when"), [
     ("fdatasync", 3),
+    ("link,linkat", 2),
+    ("link,linkat", 4),
     ("rename", 2),
-    ("rename", 4),
     ("fsync", 3),
     ("unlink", 2),
     ("unlink", 5),

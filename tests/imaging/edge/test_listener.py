@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,11 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, JPE
 from pynetdicom import AE
 
 from imaging.edge import history, peers
+from imaging.edge.arrivals import BATCH
+from imaging.edge.durable import new_name
 from imaging.edge.history import History
 from imaging.edge.home import Home
-from imaging.edge.spool import Spool, new_name
+from imaging.edge.spool import Spool, free_bytes
 from tests.imaging.edge import wire
 from tests.imaging.edge.parts import EdgeProcess, ct, saved, send, until
 from tests.imaging.edge.running import Running
@@ -150,27 +154,29 @@ def test_disk_at_its_reserve_answers_a700_and_recovers_by_itself(running: Runnin
 @pytest.mark.skipif(os.getuid() != 0 or shutil.which("mount") is None, reason="needs root to mount a small disk")
 def test_full_disk_answers_a700_leaves_nothing_and_recovers_by_itself(tmp_path: Path) -> None:
     """ENOSPC of a real file system, without any reserve to warn."""
-    (tmp_path / "spool").mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path / "spool")], check=False).returncode:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)], check=False).returncode:
         pytest.skip("mounting is not allowed here")
-    running = Running(tmp_path)
+    running = Running(disk)
     try:
-        (tmp_path / "spool" / "filler").write_bytes(bytes(240 * 1024))
-        big = ct(1, Rows=128, Columns=128, PixelData=bytes(2 * 128 * 128))
         running.spool.reserve = -(2**40)  # so that the write itself meets the full disk
+        (disk / "filler").write_bytes(bytes(free_bytes(disk) - 16 * 1024))
+        big = ct(1, Rows=128, Columns=128, PixelData=bytes(2 * 128 * 128))
         assert send(running.port, [big]) == [0xA700]
-        assert [path.name for path in running.files()] == ["filler"]
-        (tmp_path / "spool" / "filler").unlink()
+        assert running.files() == []
+        (disk / "filler").unlink()
         assert send(running.port, [big]) == [0]
+        assert len(running.files()) == 1
     finally:
         running.listener.stop()
-        subprocess.run(["umount", str(tmp_path / "spool")], check=True)
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize(("call", "fault", "status"), [
     ("fdatasync", "EIO", 0xA701),
-    ("rename", "EIO", 0xA701),
+    ("link,linkat", "EIO", 0xA701),
     ("fdatasync", "ENOSPC", 0xA700),
     ("fdatasync", "EDQUOT", 0xA700),
 ])  # fmt: skip
@@ -197,22 +203,31 @@ def traced(edge: EdgeProcess, *options: str, out: str = "/dev/null") -> Iterator
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_success_is_sent_only_after_file_and_directory_are_synced(edge_home: Home, start_edge: Start, tmp_path: Path) -> None:
-    """The durability promise as the kernel saw it: fdatasync(file) → rename → fsync(directory) → the response on the wire."""
-    edge = start_edge(edge_home)
-    with traced(edge, "-e", "trace=fdatasync,rename,fsync,sendto", out=str(tmp_path / "trace")):
-        assert send(edge.port, [ct(1)]) == [0]
-    spool = str(edge_home.spool)
-    lines = (tmp_path / "trace").read_text(errors="replace").splitlines()
-    receiver = next(line for line in lines if "fdatasync(" in line and f"{spool}/" in line).split()[0]
-    said = f"127.0.0.1:{edge.port}->"
-    own = [line for line in lines if line.startswith(receiver) or ("sendto(" in line and said in line)]
-    synced = next(at for at, line in enumerate(own) if "fdatasync(" in line and f"{spool}/" in line and ".part>" in line)
-    renamed = next(at for at, line in enumerate(own) if "rename(" in line and f"{spool}/" in line)
-    directory = next(at for at, line in enumerate(own) if "fsync(" in line and f"<{spool}>" in line)
-    answers = [at for at, line in enumerate(own) if "sendto(" in line and said in line]
-    assert synced < renamed < directory
-    assert [at < synced for at in answers] == [True, False, False], "accept, then the C-STORE response, then the release"
-    assert all(at > directory for at in answers[1:])
+    """The durability promise as the kernel saw it, for every name of two batches.
+
+    fsync(directory of the name) → write → fdatasync(file) → link into the spool → the response on the wire; the first name is removed
+    only after the spool's own directory was synced.
+    """
+    edge, arriving = start_edge(edge_home), edge_home.directory / "arriving"
+    count, before = 2 * BATCH + 3, set(arriving.iterdir())
+    with traced(edge, "-e", "trace=openat,write,fdatasync,link,linkat,unlink,fsync,sendto", out=str(tmp_path / "trace")):
+        assert send(edge.port, [ct(number) for number in range(count)]) == [0] * count
+    calls = (tmp_path / "trace").read_text(errors="replace").splitlines()
+
+    def when(call: str, *words: str) -> list[int]:
+        return [at for at, line in enumerate(calls) if call in line and all(word in line for word in words)]
+
+    prepared, shown = when("fsync(", f"<{arriving}>"), when("fsync(", f"<{edge_home.spool}>")
+    answers = when("sendto(", f"127.0.0.1:{edge.port}->")[1:-1]  # the first accepts, the last releases
+    assert len(answers) == count
+    for answer, linked in zip(answers, when("link", f"{edge_home.spool}/"), strict=True):
+        name = re.search(rf"{arriving}/(\w+)", calls[linked])
+        assert name is not None
+        made, (synced,) = when("openat(", name[1], "O_CREAT"), when("fdatasync(", name[1])
+        written, removed = when("write(", name[1]), when("unlink(", f"{arriving}/{name[1]}")
+        assert arriving / f"{name[1]}.dcm" in before or any(made[0] < at < written[0] for at in prepared)
+        assert written[-1] < synced < linked < answer
+        assert not removed or any(linked < at < removed[0] for at in shown)
 
 
 def test_history_survives_a_torn_line(tmp_path: Path) -> None:
@@ -225,10 +240,40 @@ def test_history_survives_a_torn_line(tmp_path: Path) -> None:
 
 
 def test_start_sweeps_what_a_crash_left_half_written(tmp_path: Path) -> None:
-    (tmp_path / "a.dcm.part").write_bytes(b"half")
-    (tmp_path / "b.dcm").write_bytes(b"whole")
-    assert Spool(tmp_path, reserve=0).sweep() == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["b.dcm"]
+    spool = Spool(tmp_path / "spool", reserve=0)
+    spool.directory.mkdir()
+    (spool.directory / "a.dcm.part").write_bytes(b"half")
+    (spool.directory / "b.dcm").write_bytes(b"whole")
+    assert spool.sweep() == 1
+    assert [path.name for path in spool.directory.iterdir()] == ["b.dcm"]
+
+
+@pytest.mark.parametrize(("harm", "shown"), [
+    (lambda data: data, True),
+    (lambda data: data[:-1], False),
+    (lambda data: data + b"\0", False),
+    (lambda data: data[:-4096] + bytes(4096), False),
+    (lambda data: data[:200] + b"\1" + data[201:], False),
+    (lambda data: bytes(128) + data[128:], False),
+    (lambda data: b"", False),
+])  # fmt: skip
+def test_start_shows_what_a_power_cut_left_complete_and_nothing_else(tmp_path: Path, harm: Callable[[bytes], bytes], shown: bool) -> None:
+    """The name in the spool is lost with the power, or the content: length and CRC-32 of the mark tell which (the CRC by zlib's own)."""
+    spool = Spool(tmp_path / "spool", reserve=0)
+    spool.directory.mkdir()
+    file = spool.begin()
+    for piece in (bytes(128) + b"DICM", b"\7" * 9000):
+        file.write(piece)
+    path = file.keep()
+    whole, left = path.read_bytes(), tmp_path / "arriving" / path.name
+    assert int.from_bytes(whole[8:16]) == len(whole) == 9132
+    assert int.from_bytes(whole[16:20]) == zlib.crc32(b"DICM" + b"\7" * 9000)
+    path.unlink()
+    left.write_bytes(harm(whole))
+    again = Spool(tmp_path / "spool", reserve=0)
+    again.sweep()
+    assert {path.name: path.read_bytes() for path in again.directory.iterdir()} == ({path.name: whole} if shown else {})
+    assert not list((tmp_path / "arriving").iterdir())
 
 
 def test_names_in_the_spool_are_in_the_order_of_time() -> None:
