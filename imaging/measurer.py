@@ -1,6 +1,6 @@
 """The program that reads readers' masks and measures regions for the worker, in a process of its own (NW-06). Imports no Django.
 
-`python -m imaging.measurer check|measure` answers like `imaging.parser`: one JSON request on standard input, one JSON answer on
+`python -m imaging.measurer check|draft|measure` answers like `imaging.parser`: one JSON request on standard input, one JSON answer on
 standard output. What a reader's file or a series is refused for are sentences in the answer. `imaging.parsing` is its only caller.
 """
 
@@ -17,7 +17,18 @@ import pydicom
 import SimpleITK as sitk
 
 from accounts.canonical import number
-from imaging import nifti, outline, parser, radiomics, radiomics_profile, region_files, region_reading, segmentation_writing, volumes
+from imaging import (
+    drafting,
+    nifti,
+    outline,
+    parser,
+    radiomics,
+    radiomics_profile,
+    region_files,
+    region_reading,
+    segmentation_writing,
+    volumes,
+)
 from imaging.radiomics_refusal import Refused, Sentence
 from imaging.region_files import Kind
 from imaging.region_reading import LABEL
@@ -33,7 +44,7 @@ def main(verb: str) -> int:
     ctypes.CDLL(None).prctl(_WITH_PARENT, int(signal.SIGKILL), 0, 0, 0)
     request = json.load(sys.stdin)
     parser.limit(request)
-    work = {"check": _check, "measure": _measure}[verb]
+    work = {"check": _check, "draft": _draft, "measure": _measure}[verb]
     try:
         answer = [work(asked) for asked in request["objects"]]
     except MemoryError:
@@ -111,6 +122,26 @@ def _outlines(marked: sitk.Image, image: sitk.Image) -> list[dict[str, Any]]:
         }
         for k in sorted(places, key=lambda k: (-pixels[k], k))
     ]  # fmt: skip
+
+
+def _draft(asked: dict[str, Any]) -> dict[str, Any]:
+    """Have a segmenter mark what a box is around: {"findings"} of a refusal, or {"findings", "segmenter", "voxels", "outlines"}.
+
+    What it marks is left under `out` as a NIfTI mask without a word of text.
+    """
+    try:
+        image = volumes.read_series([Path(path) for path in asked["images"]]).image
+        segmenter = drafting.named(asked["segmenter"])
+        across, down, between = image.GetSpacing()
+        box = drafting.Box(tuple(asked["box"][:3]), tuple(asked["box"][3:]))
+        voxels = sitk.GetArrayFromImage(image).astype(np.float64)
+        marked = sitk.GetImageFromArray(drafting.draft(voxels, box, (between, down, across), segmenter).astype(np.uint8))
+    except Refused as refused:
+        return {"findings": [_data(sentence) for sentence in refused.sentences]}
+    marked.CopyInformation(image)
+    _write_mask(marked, Path(asked["out"]))
+    count = int(np.count_nonzero(sitk.GetArrayViewFromImage(marked)))
+    return {"findings": [], "segmenter": segmenter.name, "voxels": count, "outlines": _outlines(marked, image)}
 
 
 def _measure(asked: dict[str, Any]) -> dict[str, Any]:

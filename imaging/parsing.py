@@ -13,7 +13,7 @@ from django.conf import settings
 
 _GIB = 2**30
 _SECONDS_AT_LEAST, _SECONDS_EACH = 30, 0.2
-_CHECK_SECONDS, _MEASURE_SECONDS = 180, 1800
+_CHECK_SECONDS, _DRAFT_SECONDS, _MEASURE_SECONDS = 180, 600, 1800
 _NOT_INSTALLED = ("ModuleNotFoundError", "ImportError")
 _EXIT_UNREADABLE = 3  # as imaging.parser documents; importing it here would load pydicom into every process
 
@@ -87,6 +87,13 @@ def check_mask(mask: Path, images: Sequence[Path], out: Path, *, segment: int | 
         "mask": str(mask), "images": [str(path) for path in images], "out": str(out), "segment": segment, "said": said, "dicom": dicom
     }  # fmt: skip
     [answer] = _run("check", [asked], memory=8 * _GIB, program="imaging.measurer", seconds=_CHECK_SECONDS)
+    return answer
+
+
+def draft(images: Sequence[Path], out: Path, *, box: Sequence[int], segmenter: str) -> dict[str, Any]:
+    """What `imaging.measurer draft` marks in a box of a series, by the segmenter of that name. Raises Unparseable, ParserStopped."""
+    asked = {"images": [str(path) for path in images], "out": str(out), "box": list(box), "segmenter": segmenter}
+    [answer] = _run("draft", [asked], memory=8 * _GIB, program="imaging.measurer", seconds=_DRAFT_SECONDS)
     return answer
 
 

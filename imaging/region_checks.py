@@ -18,7 +18,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.transitions import advance
 from imaging import archive, assessment, inbox, parsing, regions, slices
-from imaging.models import ArchivedObject, Instance, Roi, RoiOutline, Series
+from imaging.models import ArchivedObject, Draft, Instance, Roi, RoiOutline, Series
 
 log = logging.getLogger(__name__)
 
@@ -84,13 +84,19 @@ def _ask(roi: Roi, series: Series, directory: Path) -> dict[str, Any]:
         return {**said, "findings": [LOST]}
     try:
         answer = parsing.check_mask(
-            mask, images(series), directory / FILE, segment=None if kept else roi.segment, said={"reader": roi.reader}, dicom=DICOM
+            mask, images(series), directory / FILE, segment=None if kept else roi.segment, said=_said_of(roi), dicom=DICOM
         )
     except parsing.Unparseable as error:
         return {**said, "findings": [UNREADABLE | {"params": {"code": error.code}}]}
     if not answer["findings"] and _drawn_elsewhere(series, answer["sources"]):
         answer["findings"] = [ELSEWHERE]
     return answer
+
+
+def _said_of(roi: Roi) -> dict[str, str]:
+    """What the DICOM file says of an outline: its reader, and the program that drafted it where one did."""
+    draft = Draft.objects.filter(roi=roi).first() if roi.origin != Roi.Origin.HAND else None
+    return {"reader": roi.reader, "algorithm": draft.segmenter if draft else ""}
 
 
 def _drawn_elsewhere(series: Series, sources: Sequence[str]) -> bool:
@@ -121,14 +127,14 @@ def _unchanged(series: Series) -> bool:
 def _write(roi: Roi, series: Series, said: dict[str, Any], file: Path) -> None:
     system = User.objects.system()
     with audit.act(by=system, action="roi.checked"):
-        roi.object = roi.object or (_archived(file, AS_NIFTI) if said["kept"] else None)
+        roi.object = roi.object or (archived(file, AS_NIFTI) if said["kept"] else None)
         roi.checked_revision, roi.findings = series.revision, said["findings"]
         roi.file_format = roi.file_format or said["kind"]
         roi.apart_mm, roi.voxels = said["apart_mm"], said["voxels"] or roi.voxels
         if said["findings"]:
             _refuse(roi, series, system)
         else:
-            roi.dicom = _archived(file.with_name(DICOM), AS_DICOM)
+            roi.dicom = archived(file.with_name(DICOM), AS_DICOM)
             _accept(roi, series, said["outlines"], system)
 
 
@@ -170,7 +176,8 @@ def _show(roi: Roi, series: Series, outlines: list[dict[str, Any]]) -> None:
     )  # fmt: skip
 
 
-def _archived(file: Path, what: dict[str, str]) -> ArchivedObject:
+def archived(file: Path, what: dict[str, str]) -> ArchivedObject:
+    """File a mask, or the same as DICOM, under its hash."""
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     archive.put(file, sha256)
     defaults = {"size": file.stat().st_size, **what}

@@ -56,6 +56,7 @@ def upload(
     reason: str = "",
     segment: int | None = None,
     session: str = Roi.Session.COUNTS,
+    origin: str = Roi.Origin.HAND,
 ) -> Roi:
     """Hand in an outline (NIfTI, NRRD, DICOM SEG or RTSTRUCT) drawn on a series by `reader` (the uploader unless named).
 
@@ -63,7 +64,7 @@ def upload(
     `treatment_known` says whether the reader knew the adjuvant treatment; it must be answered. Where an outline is in force, `reason`
     says why another takes its place. One of another `session` is drawn for comparison with the one in force and never counts: by somebody
     else ("second"), or by the same reader again ("repeat"). Raises ValidationError for what can be mended, NotAllowedNow while a check is
-    going on.
+    going on. `origin` says whether a machine drafted it (`imaging.drafts` alone says so).
     """
     require(by, UPLOAD, series.center)
     series = Series.objects.select_for_update(of=("self",)).select_related("participant").get(pk=series.pk)
@@ -76,7 +77,7 @@ def upload(
     body = _known(file)
     roi = Roi(
         uuid=uuid4(), series=series, reader=reader, treatment_known=treatment_known, reason=reason.strip(), uploaded_by=by,
-        segment=segment, session=session,
+        segment=segment, session=session, origin=origin,
     )  # fmt: skip
     roi.full_clean()
     _keep(roi, body, file.size or 0)
@@ -120,12 +121,17 @@ def note_ready(series: Series, by: User) -> None:
     )  # fmt: skip
 
 
-def _may_come(series: Series, reason: str, session: str) -> None:
+def may_take(series: Series) -> None:
+    """Raise NotAllowedNow where no outline may be drawn on a series now."""
     participant: Participant = series.participant
     if participant.data_until is not None:
         raise NotAllowedNow(_("The participant has withdrawn and gives no new data."))
     if not series.verdict:
         raise NotAllowedNow(_("This series is still being received. Wait until its slices are shown, then upload the outline."))
+
+
+def _may_come(series: Series, reason: str, session: str) -> None:
+    may_take(series)
     if series.rois.filter(state=Roi.State.RECEIVED).exists():
         raise NotAllowedNow(_("Another outline of this series is being checked. Reload the page in a few seconds."))
     same = series.rois.filter(state__in=[Roi.State.ALIGNED, Roi.State.COMPARED], session=session)

@@ -1,7 +1,7 @@
 """The sweeps of this room, asked for by the clock every few seconds; each asks the database what is due."""
 
 from accounts.work import task
-from imaging import assessment, extraction, ingest, region_checks, viewing
+from imaging import assessment, draft_work, extraction, ingest, region_checks, viewing
 
 
 @task(queue="ingest")
@@ -19,7 +19,8 @@ def sweep_series() -> None:
 
 @task(queue="ingest")
 def sweep_regions() -> None:
-    """Hold the outlines that have come against their series; safe to run twice and by several workers at once."""
+    """Draft in boxes, hold the outlines that have come against their series; safe to run twice and by several workers at once."""
+    draft_work.sweep()
     region_checks.sweep()
 
 

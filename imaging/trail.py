@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from imaging.models import FeatureSet, Gateway, ProposedOutline, Roi, Series
+from imaging.models import Draft, FeatureSet, Gateway, ProposedOutline, Roi, Series
 from imaging.series import VIEW
 from studies.models import Participant
 from studies.trail.kinds import Guard, Kind
@@ -28,7 +28,13 @@ KINDS = (
         words={
             "reader": _("Reader"), "session": _("Drawn as"), "treatment_known": _("Treatment known to the reader"), "state": _("State"),
             "reason": _("Reason"), "file_format": _("Format of the file"), "segment": _("Number of the region"),
+            "origin": _("How it was made"),
         },
+    ),
+    Kind(
+        Draft, _("Machine draft of an outline"), VIEW, way="series__participant", hidden=frozenset({"findings"}),
+        guard=Guard(on="INSERT OR UPDATE", when="NEW.state IN ('asked', 'taken', 'dropped')"),
+        words={"box": _("Box"), "segmenter": _("Drafted by"), "state": _("State")},
     ),
     Kind(
         ProposedOutline, _("Outline that came with the images"), VIEW, hidden=frozenset({"references", "sop_instance_uid"}),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging import gateway_api, measuring_views, proposal_views, region_views, views
+from imaging import draft_views, gateway_api, measuring_views, proposal_views, region_views, views
 
 urlpatterns = [
     path("series/<uuid:uuid>/", views.series, name="series"),
@@ -10,6 +10,11 @@ urlpatterns = [
     path("series/<uuid:uuid>/split/", views.series_split, name="series-split"),
     path("series/<uuid:uuid>/outline/", region_views.upload, name="roi-upload"),
     path("series/<uuid:uuid>/outline/state/", region_views.state, name="roi-state"),
+    path("series/<uuid:uuid>/draft/", draft_views.ask, name="draft-ask"),
+    path("series/<uuid:uuid>/draft/state/", draft_views.state, name="draft-state"),
+    path("drafts/<uuid:uuid>/take/", draft_views.take, name="draft-take"),
+    path("drafts/<uuid:uuid>/drop/", draft_views.drop, name="draft-drop"),
+    path("drafts/<uuid:uuid>.nii.gz", draft_views.mask, name="draft-mask"),
     path("outlines/<uuid:uuid>/take-back/", region_views.void, name="roi-void"),
     path("outlines/<uuid:uuid>/measure/", region_views.measure, name="roi-measure"),
     path("proposed-outlines/<uuid:uuid>/assign/", proposal_views.assign, name="outline-assign"),

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from accounts.models import User
 from imaging import contours, overlap
+from imaging.draft_panels import DraftView, draft_view
 from imaging.features import INPUTS
 from imaging.models import KeySlice, Roi, RoiOutline, Series
 from imaging.models.images import PHASE_WORDS
@@ -57,6 +59,19 @@ class Pane:
     at: int = 0
     drawn: list[Drawn] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
+    drafting: DraftView | None = None
+
+    @property
+    def draft(self) -> dict[str, Any] | None:
+        """What a machine marked on the slice that is shown, while it waits for a reader: its frame and its polygons, as SVG says them."""
+        waits = self.drafting.draft if self.drafting else None
+        if waits is None or waits.revision != self.series.revision:
+            return None
+        found = next((one for one in waits.outlines if one["place"] == self.now.place), None)
+        return found and {
+            "view_box": f"0 0 {found['width']:g} {found['height']:g}",
+            "points": [" ".join(f"{x:g},{y:g}" for x, y in way) for way in found["polygons"]],
+        }
 
     @property
     def now(self) -> KeySlice:
@@ -105,6 +120,8 @@ def viewer_of(participant: Participant, user: User, asked: Mapping[str, str]) ->
     if panes:
         _go_to(panes, asked.get("place", ""))
         _outline(panes, everybody=comparing and not refused)
+        for pane in panes:
+            pane.drafting = draft_view(pane.series, user)
     state = {"window": window, **({"compare": "1"} if comparing else {})}
     place = panes[0].now.place if panes else 1
     return Viewer(

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from imaging import archive, panels, proposals, region_panels, splitting, viewer_panels, windows
+from imaging import archive, draft_panels, panels, proposals, region_panels, splitting, viewer_panels, windows
 from imaging.models import KeySlice, Series
 from imaging.regions import UPLOAD
 from imaging.series import CONFIRM, VIEW, pick_phase, series_for
@@ -37,6 +37,7 @@ def series_page(request: HttpRequest, shown: Series, *, errors: Sequence[str] = 
         "may_open_participant": may(request.user, Permission.PARTICIPANT_VIEW, shown.center),
         "may_confirm": may(request.user, CONFIRM, shown.center),
         "region": region_panels.region_view(shown, request.user),
+        "drafting": draft_panels.draft_view(shown, request.user),
         "proposals": proposals.of_series(shown) if may(request.user, UPLOAD, shown.center) else [],
         "errors": errors,
     }

@@ -80,6 +80,7 @@ BY_MODEL: dict[str, Rule] = {
         "imaging_keyslice.object_id",
         "imaging_roi.object_id",
         "imaging_proposedoutline.object_id",
+        "imaging_draft.object_id",
     ),
     "imaging.InstanceConflict": through("instance"),
     "imaging.PassMember": through("series"),

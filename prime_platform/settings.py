@@ -46,6 +46,7 @@ PRIME_DICOM_AET = env("PRIME_DICOM_AET", "PRIME")
 PRIME_EDGE_PORT = env_int("PRIME_EDGE_PORT", 8042)
 PRIME_DEMO = env("PRIME_DEMO", "1") == "1"
 PRIME_SECOND_FACTOR = env("PRIME_SECOND_FACTOR", "0" if PRIME_DEMO else "1") == "1"  # a code beside the password, for everybody
+PRIME_SEGMENTER = env("PRIME_SEGMENTER", "classical")  # what drafts outlines in a box: classical, or package.module:factory
 PRIME_TSA_URL = env("PRIME_TSA_URL", "")  # a time-stamping authority (RFC 3161) for heads that leave the house
 PRIME_TSA_CA = env("PRIME_TSA_CA", "")  # its certificates, as a PEM file
 PRIME_BATCH_AT = env("PRIME_BATCH_AT", "02:00")  # local time of the blind batch

@@ -1,5 +1,6 @@
 """What the platform holds of images: how they came (transport), what they are (archive), and what is measured on them."""
 
+from imaging.models.drafts import Draft
 from imaging.models.images import ArchivedObject, ImagingStudy, Instance, InstanceConflict, KeySlice, PassMember, Series
 from imaging.models.lists import FeatureList
 from imaging.models.measures import Extraction, FeatureSet, Roi, RoiOutline
@@ -8,6 +9,7 @@ from imaging.models.transport import Gateway, Package, PackageReceipt
 
 __all__ = [
     "ArchivedObject",
+    "Draft",
     "Extraction",
     "FeatureList",
     "FeatureSet",

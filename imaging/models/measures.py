@@ -29,6 +29,11 @@ class Roi(models.Model):
         SECOND = "second", _("by a second reader, for comparison")
         REPEAT = "repeat", _("by the same reader again, for comparison")
 
+    class Origin(models.TextChoices):
+        HAND = "hand", _("drawn by the reader")
+        DRAFT = "draft", _("machine draft, taken as it is")
+        CORRECTED = "changed", _("machine draft, corrected by the reader")
+
     class State(models.TextChoices):
         RECEIVED = "received", _("being checked")
         ALIGNED = "aligned", _("lies on the images")
@@ -59,6 +64,7 @@ class Roi(models.Model):
     )
     session = models.CharField(max_length=6, choices=Session, default=Session.COUNTS)
     treatment_known = models.BooleanField(help_text="whether the reader knew the adjuvant treatment")
+    origin = models.CharField(max_length=8, choices=Origin, default=Origin.HAND)
     file_format = models.CharField(max_length=8, blank=True, help_text="nifti, nrrd or dicom: what the reader's file was")
     segment = models.PositiveIntegerField(null=True, blank=True, help_text="the number of the region that was chosen in the file")
     reason = models.CharField(max_length=200, blank=True, help_text="why it takes the place of another")
@@ -96,6 +102,11 @@ class Roi(models.Model):
                 name="roi_compared_never_counts",
                 violation_error_message=_("An outline for comparison is never the one that counts."),
                 condition=(~Q(state="aligned") | Q(session="counts")) & (~Q(state="compared") | ~Q(session="counts")),
+            ),
+            models.CheckConstraint(
+                name="roi_compared_is_by_hand",
+                violation_error_message=_("An outline for comparison is drawn without a machine's draft."),
+                condition=Q(session="counts") | Q(origin="hand"),
             ),
             models.CheckConstraint(
                 name="roi_in_force_is_archived",

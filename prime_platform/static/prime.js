@@ -133,7 +133,11 @@
     if (!answer?.ok) return location.assign(address);
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("viewer");
     const held = document.activeElement?.dataset?.arrow;
-    document.getElementById("viewer").replaceWith(next);
+    const old = document.getElementById("viewer");
+    old.querySelectorAll("[data-keep]").forEach((field) => { const same = next.querySelector(`#${field.id}`); if (same) same.value = field.value; });
+    old.querySelectorAll("details").forEach((part, i) => { const same = next.querySelectorAll("details")[i]; if (same) same.open = part.open; });
+    old.replaceWith(next);
+    boxes(next);
     history.replaceState(null, "", address);
     if (held) next.querySelector(`[data-arrow="${held}"]`)?.focus({ preventScroll: true });
   }
@@ -157,6 +161,47 @@
     event.preventDefault();
     arrow(event.deltaY > 0 ? "ArrowDown" : "ArrowUp")?.click();
   }, { passive: false });
+
+  // A box on a slice: drawn on the picture while its form is open, kept while paging, a rectangle on the slices that it spans.
+  function boxes(part) {
+    part.querySelectorAll("form[data-box]").forEach((form) => {
+      const picture = form.closest("section").querySelector("figure > svg"), shape = picture?.querySelector("rect.box");
+      if (!shape) return;
+      const [columns, rows, aspect] = form.dataset.box.split(" ").map(Number), at = Number(form.dataset.place);
+      const scale = 240 / Math.max(columns, rows * aspect), margin = [120 - (columns * scale) / 2, 120 - (rows * aspect * scale) / 2];
+      const field = (name) => form.elements[name], number = (name) => Number(field(name).value);
+      const show = () => {
+        const [left, top, right, bottom] = ["left", "top", "right", "bottom"].map(number);
+        const here = left && top && right >= left && bottom >= top && !(number("first") > at) && !(number("last") && number("last") < at);
+        shape.toggleAttribute("hidden", !here);
+        if (!here) return;
+        Object.entries({ x: margin[0] + (left - 1) * scale, y: margin[1] + (top - 1) * aspect * scale, width: (right - left + 1) * scale, height: (bottom - top + 1) * aspect * scale })
+          .forEach(([name, value]) => shape.setAttribute(name, value));
+      };
+      const pixel = (event) => {
+        const to = new DOMPoint(event.clientX, event.clientY).matrixTransform(picture.getScreenCTM().inverse());
+        const inside = (value, most) => Math.min(Math.max(Math.floor(value) + 1, 1), most);
+        return [inside((to.x - margin[0]) / scale, columns), inside((to.y - margin[1]) / (aspect * scale), rows)];
+      };
+      let start;
+      const open = () => form.closest("details").open;
+      form.closest("details").addEventListener("toggle", () => picture.toggleAttribute("data-boxing", open()));
+      picture.toggleAttribute("data-boxing", open());
+      picture.addEventListener("pointerdown", (event) => { if (open()) { start = pixel(event); picture.setPointerCapture(event.pointerId); event.preventDefault(); } });
+      picture.addEventListener("pointermove", (event) => {
+        if (!start) return;
+        const end = pixel(event);
+        [["left", 0, Math.min], ["top", 1, Math.min], ["right", 0, Math.max], ["bottom", 1, Math.max]].forEach(([name, axis, pick]) => { field(name).value = pick(start[axis], end[axis]); });
+        if (!(number("first") && number("first") <= at)) field("first").value = at;
+        if (!(number("last") >= at)) field("last").value = at;
+        show();
+      });
+      ["pointerup", "pointercancel"].forEach((kind) => picture.addEventListener(kind, () => { start = undefined; }));
+      form.addEventListener("input", show);
+      show();
+    });
+  }
+  document.querySelectorAll("#viewer").forEach(boxes);
 
   // Long work: the part that changes is asked for every 2 s; when the work is done the page is loaded once more, unless somebody types in it.
   async function poll(part) {

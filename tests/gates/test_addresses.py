@@ -22,7 +22,7 @@ from accounts import audit
 from accounts.models import User
 from followup.pages import TABLES
 from imaging import archive
-from imaging.models import ArchivedObject, FeatureSet, Gateway, ImagingStudy, KeySlice, Package, ProposedOutline, Roi, Series
+from imaging.models import ArchivedObject, Draft, FeatureSet, Gateway, ImagingStudy, KeySlice, Package, ProposedOutline, Roi, Series
 from studies import entry as answers
 from studies.governance import gate
 from studies.laboratory import ranges
@@ -81,6 +81,7 @@ OBJECTS = {
     "sign": "participant", "lock": "participant", "history": "course", "sign-center": "center", "center-lock": "center",
     "unlock": "unlock", "participant-trail": "participant", "participant-as-of": "participant", "participant-access": "participant",
     "outline-assign": "proposal", "outline-decline": "proposal",
+    "draft-ask": "series", "draft-state": "series", "draft-take": "draft", "draft-drop": "draft", "draft-mask": "draft",
     "roi-upload": "series", "roi-state": "series", "roi-void": "roi", "roi-measure": "roi", "roi-dicom": "roi", "features-csv": "features",
 }  # fmt: skip
 """Addresses of one object, with the kind of object they name."""
@@ -156,6 +157,7 @@ def objects_at(site, center, participant, folder):
         "slice": drawn.uuid,
         "roi": roi.uuid,
         "proposal": proposed_on(series, drawn.object).uuid,
+        "draft": drafted_on(series, drawn.object).uuid,
         "features": features.uuid,
     }
 
@@ -283,6 +285,15 @@ def proposed_on(series, mask):
             center=series.center, participant=series.participant, sop_instance_uid=f"2.25.{series.pk}7", modality="SEG", object=mask,
             package=package, references={"series": [series.series_instance_uid], "images": []},
         )  # fmt: skip
+
+
+def drafted_on(series, mask):
+    """What a machine drafted in a box, as the worker would have left it."""
+    by = User.objects.system()
+    with audit.act(by=by, action="test"):
+        return Draft.objects.create(
+            series=series, revision=1, box=[0, 0, 0, 1, 1, 1], asked_by=by, state="drafted", object=mask, voxels=8, segmenter="test 1"
+        )
 
 
 def entries_of(participant):

@@ -88,7 +88,7 @@ def test_kill_at_a_system_call_loses_and_doubles_nothing(  # noqa: PLR0917 - fix
     inject = ("strace", "-f", "-q", "-o", str(tmp_path / "trace"), "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={when}")
     edge = start_edge(edge_home, under=inject, wait=False)
     pacs = sender.start(edge_home.directory / "running.json", 12, tmp_path / "acknowledged")
-    until(lambda: killed_by(tmp_path / "trace"), f"a half is killed at {call} {when}")
+    until(lambda: killed_by(tmp_path / "trace"), f"a half is killed at {call} {when}", 180)
     edge.kill()
     edge.under = ()
     edge.start()
