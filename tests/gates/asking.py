@@ -2,14 +2,12 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from functools import cache
+from contextlib import nullcontext
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-import pytest
 from django.core.handlers.base import BaseHandler
 from django.core.signals import request_finished
 from django.db import close_old_connections, connection, transaction
@@ -19,10 +17,10 @@ from django.test import Client, RequestFactory
 from accounts.models import LedgerRow, User
 from accounts.once import remembering
 from predictions.models import ModelVersion, Seal
-from prime_platform import navigation
 from studies import access
 from tests.gates import normalise
 from tests.gates.scenario import Story
+from tests.gates.shell import counted_once
 from tests.gates.test_addresses import ADDRESSES, GATEWAY, OBJECTS, Address, url
 
 STRANGER = "stranger"
@@ -62,7 +60,7 @@ def ask_everything(story: Story, *, who: Iterable[str] = (), names: Iterable[str
     everybody, digests = people(story), known_digests()
     most = story.site.study.phase == "accrual"
     found: dict[Asked, Answer] = {}
-    with _counted_once():
+    with counted_once():
         for name in who or everybody:
             asker = _Asker(everybody[name], digests)
             for address in (each for each in ADDRESSES if not names or each.name in names):
@@ -72,23 +70,6 @@ def ask_everything(story: Story, *, who: Iterable[str] = (), names: Iterable[str
                     for method, answer in asker.ask_for(url(address, target), all_methods=most and not place):
                         found[name, method, address.name, str(target or "")] = answer
     return found
-
-
-@contextmanager
-def _counted_once() -> Iterator[None]:
-    """Every request is undone, so a person's permissions and the numbers of the navigation are the same on every page."""
-    menu_of = navigation.menu_for
-    whole = cache(lambda user: menu_of(user, ""))
-
-    def menu_for(user: User, path: str) -> list[navigation.Group]:
-        return [
-            replace(group, entries=[replace(each, current=path.startswith(each.url)) for each in group.entries]) for group in whole(user)
-        ]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(navigation, "menu_for", menu_for)
-        patch.setattr(access, "permissions_of", cache(access.permissions_of))
-        yield
 
 
 def known_digests() -> normalise.Known:

@@ -30,6 +30,7 @@ from studies.models import Deviation, ErasureRequest, Lock, Membership, UnlockRe
 from studies.quality import handover, own, queries, source_images
 from studies.vocabulary import CENTER_ROLES, Role
 from tests import world
+from tests.gates.shell import counted_once
 
 OPEN = {"healthz", "readyz", "sign-in", "sign-in-code", "language", "look"}
 """What anybody may ask for without signing in."""
@@ -324,6 +325,13 @@ def two(db, tmp_path, settings):
     return site, {center: objects_at(site, center, world.enrolled(site, center), tmp_path) for center in ("01", "02")}
 
 
+@pytest.fixture
+def frame():
+    """The frame of the page, which is not what is asked here, is drawn up once for each person."""
+    with counted_once():
+        yield
+
+
 def test_every_address_is_listed():
     """An address that nobody thought about must not pass."""
     unlisted = {each.name for each in ADDRESSES} - OPEN - GATEWAY - PLAIN - OF_STUDY - set(OBJECTS)
@@ -356,6 +364,7 @@ def people_of_center(site, center):
     return [site.people[f"{role}{center}"] for role in CENTER_ROLES]
 
 
+@pytest.mark.usefixtures("frame")
 def test_other_hospitals_objects_do_not_exist(two):
     """SE-04: for every role of hospital 01, every object address of 02, every method: 404."""
     site, objects = two
@@ -386,6 +395,7 @@ def test_own_and_other_object_differ_only_in_existence(two):
         assert response.status_code in ((403,) if address.name in EXPORTS else (200, 405)), (address.name, response.status_code)
 
 
+@pytest.mark.usefixtures("frame")
 def test_every_page_answers_every_role(two):
     """No role meets an error: a page shows, leads on, or says that this role may not."""
     site, objects = two
@@ -400,6 +410,7 @@ def test_every_page_answers_every_role(two):
             assert response.status_code in (200, 302, 400, 403, 404, 405, 409, 503), (role, address.name, response.status_code)
 
 
+@pytest.mark.usefixtures("frame")
 def test_answer_for_anothers_object_equals_the_answer_for_none(two):
     """SE-04: same body for an object of another hospital and for one that never was."""
     site, objects = two
