@@ -9,7 +9,7 @@ White 1985). And agreement with the recommendation, given the gain, does not ris
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import copysign, inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,25 +20,27 @@ NEAREST = 0.7  # share of patients whose gain is near enough to the threshold to
 JUMP_LIMIT, TREND_LIMIT = 2.05, 2.33  # one-sided 2 % and 1 %: both together mark a clean study in about 3 to 4 %
 FEWEST = 60  # patients with a tag, and ten on each side of the threshold; below that nothing is said
 EACH_SIDE = 10
+ROUNDING = 1e-9  # a share or an error below this is what floating point makes of none
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An estimated share, its standard error, and their ratio."""
+    """An estimated share, its standard error, and their ratio; infinite where patients do not scatter at all, as with a complete leak."""
 
     value: float
     error: float
 
     @property
     def z(self) -> float:
-        return self.value / self.error
+        return self.value / self.error if self.error else copysign(inf, self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
     """`jump`: share of patients treated by the recommendation at the threshold; `trend`: rise of agreement per year.
 
-    `quarters` is (quarter, patients, of them treated as recommended). `suspected` where either sign passes its limit; None with too few.
+    `quarters` is (quarter, patients, of them treated as recommended). `suspected` where either sign passes its limit; None where neither
+    does and one could not be looked for.
     """
 
     n: int
@@ -49,9 +51,10 @@ class Contamination:
 
     @property
     def suspected(self) -> bool | None:
-        if self.jump is None or self.trend is None:
-            return None
-        return self.jump.z > JUMP_LIMIT or self.trend.z > TREND_LIMIT
+        signs = ((self.jump, JUMP_LIMIT), (self.trend, TREND_LIMIT))
+        if any(sign is not None and sign.z > limit for sign, limit in signs):
+            return True
+        return None if any(sign is None for sign, _limit in signs) else False
 
 
 def examine(excess: Sequence[float], beyond: Sequence[bool], agreed: Sequence[bool], day: Sequence[int]) -> Contamination:
@@ -92,9 +95,14 @@ def _coefficient(design: Floats, outcome: Floats, weight: Floats, place: int) ->
     leverage = ((design @ inverse) * design).sum(axis=1) * weight
     residual = (outcome - design @ fitted) * weight / np.maximum(1 - leverage, 1e-6)
     variance = float((inverse @ (design.T * residual**2) @ design @ inverse)[place, place])
-    if not isfinite(variance) or variance <= 0:
+    return _firm(float(fitted[place]), max(variance, 0.0) ** 0.5)
+
+
+def _firm(value: float, error: float) -> Estimate | None:
+    """The estimate with what is mere rounding taken for nothing; None where nothing was estimated."""
+    if not isfinite(value) or not isfinite(error) or max(abs(value), error) < ROUNDING:
         return None
-    return Estimate(float(fitted[place]), variance**0.5)
+    return Estimate(value, error if error >= ROUNDING else 0.0)
 
 
 def _by_quarter(day: Sequence[int], agreed: Sequence[bool]) -> tuple[tuple[str, int, int], ...]:

@@ -1,6 +1,7 @@
 """A leak of the recommendations is found where there is one, and hardly ever where there is none (docs/blinding.md §8)."""
 
 from datetime import date
+from math import inf
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def share(number, n, **given):
 
 @pytest.mark.parametrize("habit", [1.0, 0.3, -0.5])
 def test_short_form_finds_a_leak_of_a_fifth_and_no_other(habit):
-    """Issue of 1,500 patients: found in at least 80 %, suspected without cause in at most 6 % (here ± what 150 studies allow)."""
+    """A study of 1,500 patients: found in at least 80 %, suspected without cause in at most 6 % (here ± what 150 studies allow)."""
     assert share(150, 1500, leak=0.2, habit=habit) >= 0.8
     assert share(150, 1500, habit=habit) <= 0.06 + 2 * (0.06 * 0.94 / 150) ** 0.5
 
@@ -63,9 +64,20 @@ def test_hand_computed_jump():
     excess = [*(-0.01 * step for step in range(1, 41)), *(0.01 * step for step in range(1, 41))]
     beyond = [value > 0 if place % 7 else value <= 0 for place, value in enumerate(excess)]
     found = contamination.examine(excess, [value > 0 for value in excess], [True] * 80, list(range(80)))
-    assert found.jump is None  # no spread at all: no standard error
+    assert found.jump.value == pytest.approx(1)
+    assert found.jump.z == inf  # nobody departs from the rule: no standard error
+    assert found.trend is None  # everybody agrees, early and late
+    assert found.suspected is True
     spread = contamination.examine(excess, beyond, [True, False] * 40, list(range(80)))
     assert 0.4 < spread.jump.value < 1
+
+
+def test_nobody_is_treated_beyond_surgery_and_nothing_is_suspected():
+    """No jump to estimate, and agreement that does not change with the calendar: nothing can be said."""
+    excess = [*(-0.01 * step for step in range(1, 41)), *(0.01 * step for step in range(1, 41))]
+    found = contamination.examine(excess, [False] * 80, [value <= 0 for value in excess], list(range(80)))
+    assert found.jump is None
+    assert found.suspected is None
 
 
 def test_too_few_patients_say_nothing():
