@@ -8,6 +8,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from followup import drugs
 from followup import vocabulary as words
 from followup.partial_date import PartialDate
 from studies import typed_dates
@@ -106,14 +107,26 @@ class CourseForm(EntryForm):
     start = TypedPartialField(label=gettext_lazy("Start"), help_text=gettext_lazy("2026-05-03; 2026-05 or 2026 where no more is known"))
     end = TypedPartialField(label=gettext_lazy("End"), required=False, help_text=gettext_lazy("leave empty while it goes on"))
     drug = forms.CharField(
-        max_length=100, required=False, label=gettext_lazy("Drug"), help_text=gettext_lazy("needed for systemic therapy: generic name")
+        max_length=100,
+        required=False,
+        label=gettext_lazy("Drug"),
+        help_text=gettext_lazy("needed for systemic therapy: generic or trade name, Chinese or English"),
+        widget=forms.TextInput(attrs={"list": "drugs", "autocomplete": "off"}),
     )
-    drug_class = listed(words.DrugClass.choices, gettext_lazy("Class of the drug"), required=False)
+    drug_class = listed(
+        words.DrugClass.choices,
+        gettext_lazy("Class of the drug"),
+        required=False,
+        help_text=gettext_lazy("filled in for a drug of the list"),
+    )
     decided_on = TypedDateField(
         label=gettext_lazy("Decided on"), required=False, help_text=gettext_lazy("where the file names the day of the decision")
     )
     place = radio(words.Place.choices, gettext_lazy("Place"), initial=words.Place.HERE)
     source = source()
+
+    suggestions = {"drugs": drugs.drugs}
+    """Lists that a field offers while one types, by the name that its `list` says."""
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from followup import treatment
+from followup import drugs, treatment
 from followup.models import Assessment, Contact, Death, Entry, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
 from followup.partial_date import PartialDate
 from followup.schedule import Standing, Window, standings, windows
@@ -169,7 +170,9 @@ def say(row: Entry) -> tuple[str, str, list[str]]:
 
 
 def _course(row: TreatmentCourse) -> tuple[str, str, list[str]]:
-    drug = [f"{row.drug} ({row.get_drug_class_display()})"] if row.drug_class else [row.drug] if row.drug else []
+    known = drugs.find(row.drug)
+    name = known.say(get_language() or "") if known else row.drug
+    drug = [f"{name} ({row.get_drug_class_display()})"] if row.drug_class else [name] if name else []
     until = [_("until %(end)s") % {"end": row.end}] if row.end else []
     decided = [_("decided %(on)s") % {"on": row.decided_on}] if row.decided_on else []
     details = [row.get_intent_display(), *drug, *until, *decided, *_elsewhere(row.place), row.source]

@@ -5,14 +5,15 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts import ledger
 from accounts.models import User
-from followup import entry
+from followup import drugs, entry
 from followup.models import NoAdjuvantDeclaration, TreatmentCourse
 from followup.partial_date import PartialDate
-from followup.vocabulary import Intent, Place
+from followup.vocabulary import DrugClass, Intent, Place
 from studies import milestones
 from studies.models import Participant
 
@@ -37,11 +38,13 @@ def record_course(
 
     An adjuvant course is knowledge of treatment: it goes on the ledger at once, so that nobody can later move it before or
     behind a seal unseen. A declaration that says the opposite does not stop it: both stand, and `contradicted` says so.
-    Raises ValidationError for an impossible date.
+    A drug of the list (`drugs`) is stored under its generic name, with its class. Raises ValidationError for an impossible date, and for
+    a class that is not the drug's.
     """
     entry.check_partial(participant, start, "start")
     if end:
         entry.check_partial(participant, end, "end")
+    drug, drug_class = _named(drug, drug_class)
     course = TreatmentCourse(
         participant=participant, kind=kind, intent=intent, start=start, end=end, drug=drug, drug_class=drug_class,
         decided_on=decided_on, place=place, source=source,
@@ -112,6 +115,17 @@ def contradicted(participant: Participant) -> bool:
 def window_end(participant: Participant) -> date:
     """The last day of the treatment window of the participant's protocol."""
     return participant.screening.surgery_date + timedelta(days=participant.study.protocol.adjuvant_window_days)
+
+
+def _named(drug: str, drug_class: str) -> tuple[str, str]:
+    """The drug's generic name and class; one that is not on the list stays as it was typed."""
+    known = drugs.find(drug)
+    if known is None:
+        return drug, drug_class
+    if drug_class and drug_class != known.drug_class:
+        words = {"drug": known.say(get_language() or ""), "class": DrugClass(known.drug_class).label}
+        raise ValidationError({"drug_class": _("%(drug)s is of the class “%(class)s”. Compare both.") % words})
+    return known.name, known.drug_class
 
 
 def _treatment_known(course: TreatmentCourse, *, by: User) -> None:

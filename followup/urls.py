@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from followup import calls, committee_views, payable, views
+from followup import calls, committee_views, payable, views, vital
 
 urlpatterns = [
     path("payable-visits/", payable.payable_visits, name="payable-visits"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("visits.ics", calls.calendar, name="visits-calendar"),
     path("calls/", calls.calls, name="calls"),
     path("participants/<uuid:uuid>/call/", calls.call, name="call"),
+    path("vital-status/", vital.vital, name="vital"),
+    path("participants/<uuid:uuid>/vital-status/", vital.looked_up, name="vital-looked-up"),
     path("cases/", committee_views.cases, name="cases"),
     path("cases/<uuid:uuid>/", committee_views.case, name="case"),
     path("cases/<uuid:uuid>/pictures/<uuid:picture>.png", committee_views.case_picture, name="case-picture"),

@@ -43,7 +43,8 @@ PLAIN = {
     "measurements", "feature-list", "feature-list-new",
     "schema", "api-participant-list", "api-screening-list", "api-entry-list", "series-list",
     "queries", "queries-close", "queries-raise", "checks", "checks-run", "checks-progress", "verification-due", "completeness", "handovers",
-    "visits", "visits-calendar", "calls", "cases", "adjudication", "cases-open", "treatment", "understand-partial-date", "dictionary",
+    "visits", "visits-calendar", "calls", "vital", "cases", "adjudication", "cases-open",
+    "treatment", "understand-partial-date", "dictionary",
     "risk", "payable-visits", "payable-csv",
     "centers",
     "ranges", "range-new",
@@ -59,6 +60,7 @@ PLAIN = {
 OBJECTS = {
     "course-new": "participant", "window-close": "participant", "declaration-new": "participant", "assessment-new": "participant",
     "recurrence-new": "participant", "death-new": "participant", "contact-new": "participant", "call": "participant",
+    "vital-looked-up": "participant",
     "course-void": "course", "declaration-void": "declaration", "assessment-void": "assessment",
     "recurrence-void": "recurrence", "death-void": "death", "contact-void": "contact",
     "screening": "screening", "screening-answers": "screening", "screening-consent": "screening", "enroll": "screening",
