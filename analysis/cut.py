@@ -25,6 +25,7 @@ from analysis import cut_numbers, cut_parquet, cut_variants, dummy_tags, opening
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
 from analysis.strategy import Rule
+from followup import committee
 from followup.outcomes import DAYS_PER_MONTH, ImpossibleHistory, Outcomes, Reason
 from followup.schedule import windows
 from predictions import registry, seal_check
@@ -168,6 +169,7 @@ def _check_apart() -> None:
 
 def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[dict[str, str]]:
     inputs = None if kind == "blinded" else Inputs(study)
+    central = committee.conclusions(study, on) if kind == "opening" else {}
     faults = []
     for followed in read(study, on):
         try:
@@ -180,7 +182,8 @@ def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[dict[str, s
             row |= {"time": row["rfs_time"], "event": row["rfs_event"]}
         if inputs and kind == "opening":
             planned = windows(followed.history.surgery, study.protocol.visits)
-            row |= cut_variants.columns(followed, outcomes, rule, on=on, planned=planned)
+            concluded = central.get(followed.participant.pk)
+            row |= cut_variants.columns(followed, outcomes, rule, on=on, planned=planned, central=concluded)
             row |= inputs.confounders(followed.participant)
         yield row | (inputs.features(followed.participant) if inputs else {})
     if faults:

@@ -4,18 +4,25 @@ Computed beside the primary columns by the same functions.
 """
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from analysis.histories import Followed
 from analysis.other_rules import PREFIX, rules
 from analysis.strategy import Rule, crossover
-from followup.outcomes import Endpoint, Outcomes, censor_after_missed, censor_at_therapy, derive
-from followup.partial_date import Imputation
+from followup.adjudication import Conclusion, Reading
+from followup.history import Recurrence
+from followup.outcomes import Endpoint, ImpossibleHistory, Outcomes, censor_after_missed, censor_at_therapy, derive
+from followup.partial_date import Imputation, PartialDate
 from followup.schedule import Window
 
 
-def columns(followed: Followed, outcomes: Outcomes, rule: Rule, *, on: date, planned: tuple[Window, ...]) -> dict[str, str]:
-    """Strategy under the other rules, recurrence-free survival under the other readings, and the day of a crossover."""
+def columns(
+    followed: Followed, outcomes: Outcomes, rule: Rule, *, on: date, planned: tuple[Window, ...], central: Reading | None = None
+) -> dict[str, str]:
+    """Strategy under the other rules, recurrence-free survival under the other readings, and the day of a crossover.
+
+    `central` is what the committee concluded of the participant, None where it did not (EP-12).
+    """
     found = {}
     for name, other in rules(rule).items():
         given = _seen_later(followed).actual(outcomes, other)
@@ -27,6 +34,7 @@ def columns(followed: Followed, outcomes: Outcomes, rule: Rule, *, on: date, pla
     readings = {each.value: derive(followed.history, cutoff=on, imputation=each).rfs for each in (Imputation.EARLIEST, Imputation.LATEST)}
     readings["missed"] = censor_after_missed(outcomes, followed.history, planned)
     readings["therapy"] = censor_at_therapy(outcomes, followed.history)
+    readings["central"] = _by_committee(followed, outcomes, central, on)
     for name, endpoint in readings.items():
         found |= _reading(name, endpoint)
     crossed = crossover(surgery=followed.history.surgery, courses=followed.courses, given=followed.actual(outcomes, rule), rule=rule)
@@ -38,6 +46,20 @@ def _seen_later(followed: Followed) -> Followed:
     if followed.closed_on is None:
         return followed
     return replace(followed, closed_on=max([followed.closed_on, *(each.on for each in followed.history.assessments)]))
+
+
+def _by_committee(followed: Followed, outcomes: Outcomes, central: Reading | None, on: date) -> Endpoint:
+    """Recurrence-free survival by the committee's conclusion; the site's own where there is none or it contradicts what is known."""
+    if central is None or central.conclusion == Conclusion.NOT_EVALUABLE:
+        return outcomes.rfs
+    known: tuple[Recurrence, ...] = ()
+    if central.first_seen_day is not None:
+        day = followed.history.surgery + timedelta(days=central.first_seen_day)
+        known = (Recurrence(PartialDate.parse(day.isoformat()), confirmed_on=day),)
+    try:
+        return derive(replace(followed.history, recurrences=known), cutoff=on).rfs
+    except ImpossibleHistory:
+        return outcomes.rfs
 
 
 def _reading(name: str, endpoint: Endpoint) -> dict[str, str]:

@@ -27,6 +27,9 @@ REFUSED: dict[str, Promise] = {
     "there are no rows": _("Nobody can be compared under this rule."),
     "there are no events, so no hazard ratio can be estimated": _("There are no events, so no hazard ratio can be estimated."),
     "every stratum holds one group only: nobody is comparable": _("Every stratum holds one group only: nobody is comparable."),
+    "errors between centers need three of them": _("Errors between centers need three centers at least."),
+    "without one of the centers nothing can be estimated": _("Without one of the centers nothing can be estimated."),
+    "a frailty of centers needs two of them": _("A risk of its own for each center needs two centers at least."),
     "the propensity model does not converge: the covariates tell the groups apart completely": _(
         "The covariates tell the two groups apart completely: the propensity model does not converge."
     ),

@@ -3,12 +3,14 @@
 Each gives the naive and the adjusted hazard ratio together, or neither and the sentence why. Pure: rows of an opening cut and tags in.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from analysis.center_effects import jackknife, shared_frailty
 from analysis.clone_censor import clone_censor_weight
 from analysis.consistency import State, Tag
 from analysis.other_rules import PREFIX, WINDOW
@@ -86,12 +88,15 @@ def sensitivities(setting: Setting, other_tags: Mapping[str, Tags]) -> Iterator[
     yield _compared(setting, "tag_set", "", group=lambda _patient, tag: tag.acceptable)
     if "haic" in other_tags:
         yield _compared(setting, "haic_is_tace", "", tags=other_tags["haic"])
-    for name in ("earliest", "latest", "missed", "therapy"):
+    for name in ("earliest", "latest", "missed", "therapy", "central"):
         if f"{PREFIX}{name}_time" in held:
             yield _compared(setting, name, "", change=_reading(f"{PREFIX}{name}"))
     yield _compared(setting, "overall_survival", "", change=_reading("os"))
-    for center in sorted({row["center"] for row in setting.rows}):
-        yield _compared(setting, "without_center", center, kept=_outside(center))
+    centers = sorted({row["center"] for row in setting.rows})
+    without = [_compared(setting, "without_center", center, kept=_outside(center)) for center in centers]
+    yield _between_centers(setting, without)
+    yield _with_frailty(setting)
+    yield from without
 
 
 def bounds(setting: Setting) -> Bounds:
@@ -146,6 +151,31 @@ def _compared(
         return Found(code, detail, (0, 0), (0, 0), None, None, str(refusal))
     naive, adjusted = ((one.value, one.lower, one.upper) for one in (found.naive.hazard_ratio, found.adjusted.hazard_ratio))
     return Found(code, detail, found.naive.n, found.naive.events, naive, adjusted)
+
+
+def _between_centers(setting: Setting, without: Sequence[Found]) -> Found:
+    """The primary ratios with limits from leaving out one center after the other."""
+    whole = _compared(setting, "between_centers", "")
+    if whole.naive is None or whole.adjusted is None:
+        return whole
+    try:
+        naive = jackknife(whole.naive[0], [one.naive[0] if one.naive else math.nan for one in without])
+        adjusted = jackknife(whole.adjusted[0], [one.adjusted[0] if one.adjusted else math.nan for one in without])
+    except ValueError as refusal:
+        return replace(whole, naive=None, adjusted=None, refused=str(refusal))
+    return replace(whole, naive=naive, adjusted=adjusted)
+
+
+def _with_frailty(setting: Setting) -> Found:
+    """The primary comparison with a risk of its own for each center."""
+    whole = _compared(setting, "frailty", "")
+    chosen = [row for row in setting.rows if consistent_of(setting.tags.get(row["patient"])) is not None]
+    try:
+        frame = frame_of(chosen, setting.tags, setting.names)
+        naive, adjusted = shared_frailty(frame, [name for name in frame if name.startswith("x_")], setting.landmark)
+    except (ValueError, np.linalg.LinAlgError) as refusal:
+        return Found("frailty", "", (0, 0), (0, 0), None, None, str(refusal))
+    return replace(whole, naive=naive, adjusted=adjusted, refused="")
 
 
 def _reachable(frame: Mapping[str, Any], day: float) -> float | None:

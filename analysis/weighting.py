@@ -81,7 +81,9 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class _Data:
+class Prepared:
+    """The columns beyond the landmark, each of length n; confounders (n, p)."""
+
     time: Floats
     event: Bools
     consistent: Bools
@@ -89,8 +91,8 @@ class _Data:
     center: Ints
     confounders: Floats
 
-    def rows(self, chosen: Ints | Bools) -> "_Data":
-        return _Data(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+    def rows(self, chosen: Ints | Bools) -> "Prepared":
+        return Prepared(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def compare_naive_and_adjusted(
     """
     if replicates < 2:
         raise ValueError("a bootstrap needs at least two replicates")
-    names, data, excluded = _prepared(frame, confounders, landmark_day)
+    names, data, excluded = prepared(frame, confounders, landmark_day)
     horizon = _horizon(data, landmark_day, horizon_day)
     chosen = overlap(data.consistent, data.confounders, (data.center, data.recommended))
     point = _adjusted_point(data, chosen, horizon)
@@ -143,7 +145,8 @@ def compare_naive_and_adjusted(
     )
 
 
-def _prepared(frame: Columns, confounders: Sequence[str], day: float) -> tuple[list[str], _Data, tuple[Excluded, ...]]:
+def prepared(frame: Columns, confounders: Sequence[str], day: float) -> tuple[list[str], Prepared, tuple[Excluded, ...]]:
+    """Names of the confounders, who is followed beyond the landmark, and who is not. Raises ValueError as the comparison does."""
     consistent = np.asarray(frame["consistent"])
     if consistent.dtype != np.bool_:
         if not np.isin(consistent, (0, 1)).all():
@@ -156,7 +159,7 @@ def _prepared(frame: Columns, confounders: Sequence[str], day: float) -> tuple[l
     names, columns = design(frame, confounders)
     center, recommended = codes(frame["center"], n, "the center"), codes(frame["recommended"], n, "the recommendation")
     mask = kept.kept
-    data = _Data(kept.time, kept.event, consistent[mask], recommended[mask], center[mask], columns[mask])
+    data = Prepared(kept.time, kept.event, consistent[mask], recommended[mask], center[mask], columns[mask])
     return names, data, kept.excluded
 
 
@@ -181,7 +184,7 @@ def design(frame: Columns, names: Sequence[str]) -> tuple[list[str], Floats]:
     return titles, matrix
 
 
-def _horizon(data: _Data, landmark_day: float, horizon_day: float | None) -> float:
+def _horizon(data: Prepared, landmark_day: float, horizon_day: float | None) -> float:
     longest = min(float(data.time[data.consistent].max()), float(data.time[~data.consistent].max()))
     horizon = longest if horizon_day is None else horizon_day - landmark_day
     if not horizon > 0:
@@ -189,7 +192,7 @@ def _horizon(data: _Data, landmark_day: float, horizon_day: float | None) -> flo
     return horizon
 
 
-def _naive_row(data: _Data, horizon: float) -> Row:
+def _naive_row(data: Prepared, horizon: float) -> Row:
     fit = cox(data.consistent, data.time, data.event)
     curves = _pair(data, lambda member: kaplan_meier(data.time[member], data.event[member]))
     means = difference(restricted_mean(curves[0], horizon), restricted_mean(curves[1], horizon))
@@ -202,7 +205,7 @@ def _naive_row(data: _Data, horizon: float) -> Row:
     )  # fmt: skip
 
 
-def _adjusted_row(data: _Data, chosen: Overlap, point: _Point, repeats: list[_Point]) -> Row:
+def _adjusted_row(data: Prepared, chosen: Overlap, point: _Point, repeats: list[_Point]) -> Row:
     z = float(ndtri(0.975))
     error = float(np.std([one.log_hazard_ratio for one in repeats], ddof=1)) if len(repeats) > 1 else float("nan")
     beta = point.log_hazard_ratio
@@ -218,7 +221,7 @@ def _adjusted_row(data: _Data, chosen: Overlap, point: _Point, repeats: list[_Po
     return Row(_sizes(data), effective, _events(data), survival, ratio, p, None, means, point.curves)
 
 
-def _adjusted_point(data: _Data, chosen: Overlap, horizon: float) -> _Point:
+def _adjusted_point(data: Prepared, chosen: Overlap, horizon: float) -> _Point:
     fit = cox(data.consistent, data.time, data.event, strata=data.recommended, weights=chosen.weight)
     curves = _pair(data, lambda member: weighted_kaplan_meier(data.time[member], data.event[member], chosen.weight[member]))
     survival = [float(curve.at(horizon).survival[0]) for curve in curves]
@@ -228,7 +231,7 @@ def _adjusted_point(data: _Data, chosen: Overlap, horizon: float) -> _Point:
     return _Point(float(fit.coef[0]), (float(transformed[0]), float(transformed[1])), mean[0] - mean[1], curves)
 
 
-def _bootstrap(data: _Data, horizon: float, seed: int, replicates: int, resample: Resample) -> tuple[list[_Point], int]:
+def _bootstrap(data: Prepared, horizon: float, seed: int, replicates: int, resample: Resample) -> tuple[list[_Point], int]:
     """Everything again on resampled patients; a replicate in which a model has no solution is counted as failed."""
     random = np.random.default_rng(seed)
     members = [np.flatnonzero(data.center == code) for code in np.unique(data.center)]
@@ -254,7 +257,7 @@ def _drawn(random: np.random.Generator, members: list[Ints], resample: Resample)
     return np.concatenate([random.choice(member, member.size) for member in members])
 
 
-def _pair(data: _Data, curve: Any) -> tuple[Curve, Curve]:
+def _pair(data: Prepared, curve: Any) -> tuple[Curve, Curve]:
     return curve(data.consistent), curve(~data.consistent)
 
 
@@ -275,9 +278,9 @@ def _spread(repeats: list[float]) -> float:
     return float(known.std(ddof=1)) if known.size > 1 else float("nan")
 
 
-def _sizes(data: _Data) -> tuple[int, int]:
+def _sizes(data: Prepared) -> tuple[int, int]:
     return int(data.consistent.sum()), int((~data.consistent).sum())
 
 
-def _events(data: _Data) -> tuple[int, int]:
+def _events(data: Prepared) -> tuple[int, int]:
     return int((data.event & data.consistent).sum()), int((data.event & ~data.consistent).sum())

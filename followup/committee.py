@@ -66,7 +66,7 @@ def open_cases(*, study: Study, by: User) -> list[AdjudicationCase]:
     Raises PermissionDenied, and NotAllowedNow once the study is locked.
     """
     access.require_operator(by, OPEN, study)
-    _check_open(study)
+    study = _open_still(study)
     today, seen = study.today(), _seen(study)
     reported = [person for person, day in _reported(study).items() if person not in seen or seen[person] < day]
     followed = Assessment.objects.in_force().filter(participant__study=study, adequate=True).values_list("participant", flat=True)
@@ -89,7 +89,7 @@ def read_case(*, case: AdjudicationCase, conclusion: str, by: User, first_seen_d
     an examination.
     """
     access.require(by, READ, case.participant.center)
-    _check_open(case.participant.study)
+    _open_still(case.participant.study)
     no_identity.refuse(note=note)
     with connection.cursor() as cursor:  # two readers at once must see each other; the append-only row cannot be locked itself
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('followup.case', %s))", [case.pk])
@@ -133,6 +133,13 @@ def readings_of(case: AdjudicationCase) -> list[Reading]:
     """The readings of a case in their order."""
     rows = sorted(case.readings.all(), key=lambda row: row.place)
     return [Reading(str(row.reader_id), adjudication.Conclusion(row.conclusion), row.first_seen_day) for row in rows]
+
+
+def conclusions(study: Study, on: date) -> dict[int, Reading]:
+    """What the committee concluded of each participant, by his key, in the last case closed by the day `on`. Two queries."""
+    cases = AdjudicationCase.objects.filter(participant__study=study, cutoff__lte=on).order_by("cutoff", "pk")
+    said = {case.participant_id: verdict_of(case).reading for case in cases.prefetch_related("readings")}
+    return {key: reading for key, reading in said.items() if reading is not None}
 
 
 def readers_of(study: Study) -> int:
@@ -205,7 +212,10 @@ def _code() -> str:
     return "".join(secrets.choice(_LETTERS) for _place in range(_CODE))
 
 
-def _check_open(study: Study) -> None:
+def _open_still(study: Study) -> Study:
+    """The study as it is now; no lock comes between until the transaction ends. Raises NotAllowedNow for one that is locked."""
     write_within(study=study.pk)
-    if Study.objects.filter(pk=study.pk, phase__in=_CLOSED).exists():
+    now = Study.objects.get(pk=study.pk)
+    if now.phase in _CLOSED:
         raise NotAllowedNow(_("The study is locked: the committee's readings are closed with the data."))
+    return now

@@ -17,6 +17,7 @@ from pyarrow import parquet
 from accounts import audit, ledger
 from accounts.models import AccessRecord
 from analysis import cut, dummy_tags
+from followup import committee
 from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
 from predictions.training import table
 from studies import milestones, setup
@@ -139,7 +140,7 @@ def test_kinds_have_exactly_their_columns(site):
     features = [name for name in columns["opening"] if name.startswith("clinical_")]
     assert columns["blinded"] == COMMON
     other = [name for name in columns["opening"] if name.startswith("alt_")]
-    assert len(other) == 15
+    assert len(other) == 17
     assert columns["opening"] == [*COMMON, *other, *confounders, *features]
     assert columns["training"] == [*COMMON, "time", "event", *features]
     assert "clinical_afp_log10" in features
@@ -311,3 +312,28 @@ def test_other_rules_and_readings_stand_beside_the_primary_ones(site):
     assert row["alt_crossover"] == "100"
     assert (row["rfs_time"], row["rfs_event"]) == (row["alt_latest_time"], row["alt_latest_event"]) == ("700", "1")
     assert (row["alt_missed_time"], row["alt_missed_event"]) == ("180", "0")
+
+
+@pytest.mark.parametrize(("conclusion", "day", "expected"), [
+    ("recurrence", 180, ("180", "1")), ("free", None, ("95", "0")), ("not_evaluable", None, ("270", "1")),
+])  # fmt: skip
+def test_reading_of_the_committee_stands_beside_the_sites(site, conclusion, day, expected):
+    """EP-12: the site saw the recurrence on day 270, and a clear CT on day 95; what it reported stays the primary one."""
+    site.enroll(1)
+    site.wait(1200)
+    [patient] = site.people
+    on = [patient.screening.surgery_date + timedelta(each) for each in range(401)]
+    ct = {"participant": patient, "modality": "CT", "adequate": True}
+    record(
+        site, Assessment(on=on[95], finding="free", **ct), Assessment(on=on[180], finding="suspected", **ct),
+        Recurrence(participant=patient, first_seen_on=on[270], confirmed_on=on[270], site="intrahepatic", modality="CT"),
+    )  # fmt: skip
+    world.join(site.world, "adjudicator2", "adjudicator", None)
+    people = site.world.people
+    [case] = committee.open_cases(study=site.study, by=people["data_manager"])
+    for name in ("adjudicator", "adjudicator2"):
+        committee.read_case(case=case, conclusion=conclusion, first_seen_day=day, by=people[name])
+    site.activate()
+    [row] = rows_of(cut.freeze(study=site.study, kind="opening", on=site.study.today()))
+    assert (row["rfs_time"], row["rfs_event"]) == ("270", "1")
+    assert (row["alt_central_time"], row["alt_central_event"]) == expected
