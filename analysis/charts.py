@@ -38,6 +38,8 @@ class SurvivalWords:
     survival: str
     at_risk: str
     empty: str
+    ticks: str = ""
+    """What the link of the ticks leads to, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,9 @@ def survival_chart(
     if clock.read_at is not None and clock.start <= clock.read_at <= end:
         parts.append(svg.line(frame.x(clock.read_at), _TOP, frame.x(clock.read_at), frame.bottom, "cut"))
     for strand in shown:
-        parts.extend(_strand(frame, strand, censored_url))
+        parts.extend(_strand(frame, strand, words, censored_url))
     parts.extend(_numbers(frame, shown, words))
-    return svg.picture(width, height, words.title, parts)
+    return svg.picture(width, height, words.title, parts, links=censored_url is not None)
 
 
 def _last_shown(curve: Curve) -> float:
@@ -136,7 +138,7 @@ def _time_axis(frame: _Frame, words: SurvivalWords) -> list[str]:
     return parts
 
 
-def _strand(frame: _Frame, strand: Strand, censored_url: str | None) -> list[str]:
+def _strand(frame: _Frame, strand: Strand, words: SurvivalWords, censored_url: str | None) -> list[str]:
     curve, tone = strand.curve, strand.tone
     stop = min(_last_shown(curve), frame.end - frame.start)
     inside = curve.time <= stop
@@ -151,7 +153,8 @@ def _strand(frame: _Frame, strand: Strand, censored_url: str | None) -> list[str
     marks = _censor_marks(frame, curve, stop)
     if marks:
         drawn = svg.path(marks, f"tick k{tone}")
-        parts.append(drawn if censored_url is None else svg.element("a", drawn, href=censored_url))
+        around = svg.path(marks, "hit")  # a tick is one pixel wide; what a finger meets is wider
+        parts.append(drawn if censored_url is None else svg.element("a", drawn + around, href=censored_url, aria_label=words.ticks))
     return parts
 
 

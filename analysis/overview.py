@@ -151,6 +151,7 @@ def _survival(now: Pooled) -> dict[str, Any]:
         at_risk=_("At risk"),
         empty=_("No curve yet: it begins with %(patients)s patients and %(events)s events.")
         % {"patients": LEAST_PATIENTS, "events": LEAST_EVENTS},
+        ticks=_("Ticks: why follow-up ended"),
     )
     curve = now.curve
     strands = [Strand(_("Everybody"), curve)] if curve else []

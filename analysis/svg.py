@@ -26,10 +26,10 @@ def title(words: str) -> str:
     return element("title", escape(words))
 
 
-def picture(width: float, height: float, label: str, parts: Iterable[str]) -> str:
-    """A whole chart, named for those who cannot see it."""
-    body = "".join(parts)
-    return f'<svg class="c" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label, quote=True)}">{body}</svg>'
+def picture(width: float, height: float, label: str, parts: Iterable[str], *, links: bool = False) -> str:
+    """A whole chart, named for those who cannot see it; one that holds links is no single image to them."""
+    body, role = "".join(parts), "group" if links else "img"
+    return f'<svg class="c" viewBox="0 0 {width:g} {height:g}" role="{role}" aria-label="{escape(label, quote=True)}">{body}</svg>'
 
 
 def _name(key: str) -> str:

@@ -69,7 +69,7 @@ MENU: list[tuple[Promise, list[Place]]] = [
             Place(_("Treatment"), "treatment", followup_pages.VIEW, treatment_lists.treatment_count),
             Place(_("Calls"), "calls", followup_pages.VIEW),
             Place(_("Vital status"), "vital", followup_pages.VIEW),
-            Place(_("Cases"), "cases", committee.READ, lambda user: len(committee.to_read(user))),
+            Place(_("Cases to read"), "cases", committee.READ, lambda user: len(committee.to_read(user))),
             Place(_("Adjudication"), "adjudication", committee.OPEN),
         ],
     ),
