@@ -249,12 +249,22 @@ def screenings_for(user: Person, permission: str = Permission.SCREENING_VIEW) ->
 
 def may(user: Person, permission: str, where: Center | Study) -> bool:
     """Whether a person holds `permission` at a center, or anywhere in a study: the question a button asks."""
-    scope: QuerySet[Center] | QuerySet[Study]
     study = where.study if isinstance(where, Center) else where
     if permission in PHASES and study.phase not in PHASES[permission]:
         return False
-    scope = centers_for(user, permission) if isinstance(where, Center) else studies_for(user, permission)
-    return scope.filter(pk=where.pk).exists()
+    held = [membership for membership in held_by(user) if membership.study_id == study.pk and membership.role in roles_granted(permission)]
+    if isinstance(where, Study) or not all(membership.center_id for membership in held):
+        return bool(held)
+    return any(membership.center_id == where.pk for membership in held) and _delegated(user, permission, where)
+
+
+def _delegated(user: Person, permission: str, center: Center) -> bool:
+    """Whether the task behind a permission to enter, if there is one, is delegated to a person of this center today."""
+    if permission not in TASK_OF:
+        return True
+    if not isinstance(user, User):
+        return False
+    return Center.objects.filter(standing.delegated(user, TASK_OF[permission], timezone.localdate()), pk=center.pk).exists()
 
 
 def require(user: Person, permission: str, where: Center | Study) -> None:
