@@ -3,6 +3,7 @@
 Nothing here is split by treatment, recommendation or agreement (F5). Outcomes are shown as of the first day of the month.
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,8 +17,10 @@ from analysis import histories
 from analysis.accrual_chart import AccrualWords, accrual_chart
 from analysis.charts import DAYS_PER_MONTH, Strand, SurvivalWords, survival_chart
 from analysis.histories import Followed
+from analysis.interval_censoring import turnbull
 from analysis.kaplan_meier import Curve, kaplan_meier, reverse_kaplan_meier
-from followup.outcomes import ImpossibleHistory, Outcomes, Reason
+from analysis.projection import Projection, project
+from followup.outcomes import ImpossibleHistory, Outcomes, Reason, free_until
 from studies import accrual
 from studies.models import Entry, Milestone, Participant, Screening, Study
 from studies.vocabulary import MilestoneKind, ScreeningStatus
@@ -61,6 +64,25 @@ class Pooled:
         median = reverse_kaplan_meier(*self._times()).median() / DAYS_PER_MONTH
         return None if median != median else median  # noqa: PLR0124 - not a number
 
+    def between_visits(self, day: int) -> tuple[float, float] | None:
+        """The lowest and highest recurrence-free share at a day where a recurrence is only known to lie between two checks (EP-07).
+
+        None where there is no curve or nobody was followed so far.
+        """
+        if self.curve is None or max(outcomes.rfs.time for _followed, outcomes in self.known) < day:
+            return None
+        left = [free_until(outcomes, followed.history) for followed, outcomes in self.known]
+        right = [outcomes.rfs.time if outcomes.rfs.event else math.inf for _followed, outcomes in self.known]
+        return turnbull(left, right).bounds(day)
+
+    def to_come(self, follow_for: int) -> list[Projection]:
+        """Events to be expected by half-years for three years, everybody being followed for so many days; empty without a curve."""
+        if self.curve is None:
+            return []
+        time, event = self._times()
+        left = [0 if ended else max(follow_for - days, 0) for days, ended in zip(time, event, strict=True)]
+        return project(time, event, left, [round(month * DAYS_PER_MONTH) for month in range(6, 37, 6)])
+
     def _times(self) -> tuple[list[int], list[bool]]:
         return [outcomes.rfs.time for _followed, outcomes in self.known], [outcomes.rfs.event for _followed, outcomes in self.known]
 
@@ -95,6 +117,7 @@ def page(study: Study, *, sees_seals: bool) -> dict[str, Any]:
         "impossible": now.impossible,
         **_accrual(study, enrolled),
         **_survival(now),
+        **_ahead(study, now),
     }
 
 
@@ -141,6 +164,20 @@ def _accrual(study: Study, enrolled: list[Enrolled]) -> dict[str, Any]:
         {"week": week, "centers": [counts[code, week] for code in codes], "all": n} for week, n in zip(weeks, per_week, strict=True) if n
     ]
     return {"accrual_chart": drawn, "accrual_codes": codes, "accrual_rows": rows, "accrual_sum": len(enrolled)}
+
+
+def _ahead(study: Study, now: Pooled) -> dict[str, Any]:
+    """What interval censoring makes of the registered month, and the events to come with the power they give."""
+    month, shown = study.protocol.horizon_months, None
+    if (between := now.between_visits(round(month * DAYS_PER_MONTH))) is not None:
+        low, high = map(_share, between)
+        shown = low if low == high else f"{low}–{high}"
+    rows = [
+        {"on": now.on + timedelta(days=each.days), "events": round(each.events), "interval": f"{each.lower:.0f}–{each.upper:.0f}",
+         "power": [_share(value) for value in each.power]}
+        for each in now.to_come(study.protocol.horizon_read_day)
+    ]  # fmt: skip
+    return {"between_visits": shown, "horizon_months": month, "to_come": rows}
 
 
 def _survival(now: Pooled) -> dict[str, Any]:

@@ -116,6 +116,18 @@ def censor_at_therapy(outcomes: Outcomes, history: History) -> Endpoint:
     return replace(_censored_free(history, min(earlier)), reason=Reason.NEW_THERAPY) if earlier else outcomes.rfs
 
 
+def free_until(outcomes: Outcomes, history: History) -> int:
+    """The last day known free of disease before the end of RFS, in days: what a recurrence seen at a check is known to lie behind (EP-07).
+
+    A death is known to the day; a censored time ends where it ends.
+    """
+    rfs = outcomes.rfs
+    if rfs.reason != Reason.RECURRENCE:
+        return rfs.time
+    seen = _last_free(history, rfs.on - DAY)
+    return (seen - history.surgery).days if seen else 0
+
+
 def months(days: int) -> float:
     """Days in months of 30.4375 days (EP-01)."""
     return days / DAYS_PER_MONTH

@@ -85,6 +85,18 @@ def test_ticks_lead_to_why_follow_up_ended(site):
     assert "14 censored in all" in text(shown)
 
 
+def test_events_to_come_and_the_share_between_visits_stand_under_the_curve(site):
+    """AN-19, EP-07: nobody of the 12 was seen free before, so that all 12 lie before day 100, by hand; nobody was followed so long."""
+    followed(site, 40, events=12)
+    now = overview.pooled(site.study)
+    assert now.between_visits(1096) is None
+    assert now.between_visits(112) == (pytest.approx(28 / 40), pytest.approx(28 / 40))
+    ahead = now.to_come(1126)
+    assert [each.days for each in ahead][::5] == [183, 1096] and 12 < ahead[0].events < ahead[-1].events < 40
+    shown = text(client_of(site.world.people["investigator"]).get(reverse("overview")))
+    assert "Events to come, and power" in shown and f"{round(ahead[0].events)} " in shown
+
+
 def test_figures_add_up(site):
     """EN-07: screened = enrolled + not enrolled + undecided, for every center and in the sum; weeks add up to the enrolled."""
     followed(site, 20, events=6)
