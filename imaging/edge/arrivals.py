@@ -24,24 +24,27 @@ _PIECE = 2**20
 
 
 class Arrival:
-    """One file that is being received, under a name that is durable already."""
+    """One file that is being received, under a name that is durable already. The piece with the preamble and its mark is written last."""
 
     def __init__(self, path: Path, prepared: "Arrivals") -> None:
-        self.path, self.size, self._prepared, self._check = path, 0, prepared, 0
+        self.path, self.size, self._prepared = path, 0, prepared
+        self._first, self._check = b"", 0
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def write(self, piece: Piece) -> None:
         """Append all of a piece; the first one begins with the preamble."""
-        self._check = zlib.crc32(piece if self.size else memoryview(piece)[PREAMBLE:], self._check)
-        written = os.write(self._descriptor, piece)
-        while written < len(piece):
-            written += os.write(self._descriptor, memoryview(piece)[written:])
+        if self.size:
+            self._check = zlib.crc32(piece, self._check)
+            _write(self._descriptor, piece, self.size)
+        else:
+            self._first, self._check = bytes(piece), zlib.crc32(memoryview(piece)[PREAMBLE:])
         self.size += len(piece)
 
     def keep(self) -> Path:
         """Mark it complete, make it durable, show it in the spool; only after this may anybody be told that it is safe."""
-        os.pwrite(self._descriptor, _MARK.pack(_MAGIC, self.size, self._check), 0)
+        mark = _MARK.pack(_MAGIC, self.size, self._check)
         try:
+            _write(self._descriptor, mark + self._first[len(mark) :], 0)
             os.fdatasync(self._descriptor)
         finally:
             self._close()
@@ -58,8 +61,17 @@ class Arrival:
             os.close(descriptor)
 
 
+def _write(descriptor: int, piece: Piece, at: int) -> None:
+    written = os.pwrite(descriptor, piece, at)
+    while written < len(piece):
+        written += os.pwrite(descriptor, memoryview(piece)[written:], at + written)
+
+
 class Arrivals:
-    """The prepared names of one spool. OSError is the disk's, and leaves no name in use that is not durable."""
+    """The prepared names of one spool. OSError is the disk's, and leaves no name in use that is not durable.
+
+    The lock guards the lists only: nobody waits for a disk behind somebody else.
+    """
 
     def __init__(self, directory: Path, spool: Path) -> None:
         self.directory, self.spool = directory, spool
@@ -71,20 +83,24 @@ class Arrivals:
 
     def next(self) -> Arrival:
         """A file to be filled."""
-        with self._lock:
-            if not self._ready:
-                self.directory.mkdir(mode=0o700, exist_ok=True)
-                self._make(BATCH)
-                self._sync()
-            return self._ready.popleft()
+        while True:
+            with self._lock:
+                if self._ready:
+                    return self._ready.popleft()
+            self.directory.mkdir(mode=0o700, exist_ok=True)
+            self._sync(self._make())
 
     def prepare(self) -> None:
         """One name more, while a sender that was answered gets its next instance ready; what goes wrong is told to who needs a name."""
-        with contextlib.suppress(OSError), self._lock:
-            if len(self._made) + len(self._ready) < 2 * BATCH:
-                self._make(1)
-            if len(self._made) >= BATCH:
-                self._sync()
+        with contextlib.suppress(OSError):
+            if len(self._ready) < BATCH:
+                made = Arrival(self.directory / new_name(), self)
+                with self._lock:
+                    self._made.append(made)
+                    batch = self._made if len(self._made) >= BATCH else []
+                    self._made = [] if batch else self._made
+                if batch:
+                    self._sync(batch)
 
     def show(self, arrival: Arrival) -> Path:
         """Let the others see what is durable."""
@@ -93,23 +109,35 @@ class Arrivals:
         with self._lock:
             self._linked.append(arrival.path)
             self._bytes += arrival.size
-            if self._bytes > MOST_BYTES:
-                self._settle()
+            much = self._bytes > MOST_BYTES
+        if much:
+            self.settle()
         return path
 
     def settle(self) -> None:
         """Make the names in the spool durable, and let go of those that stood for them."""
         with self._lock:
-            self._settle()
+            linked, self._linked, self._bytes = self._linked, [], 0
+        if not linked:
+            return
+        try:
+            sync_directory(self.spool)
+        except OSError:
+            with self._lock:
+                self._linked += linked
+            raise
+        for path in linked:
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Settle, and take back the names that were not used."""
+        self.settle()
         with self._lock:
-            self._settle()
-            for arrival in (*self._ready, *self._made):
-                arrival.drop()
+            unused = [*self._ready, *self._made]
             self._ready.clear()
             self._made.clear()
+        for arrival in unused:
+            arrival.drop()
 
     def recover(self) -> int:
         """At a start: show what a crash left complete, remove the rest; how many were removed. Nobody else may be at work here."""
@@ -124,33 +152,28 @@ class Arrivals:
             path.unlink()
         return len(left) - len(whole)
 
-    def _settle(self) -> None:
-        if self._linked:
-            sync_directory(self.spool)
-            while self._linked:
-                self._linked.pop().unlink(missing_ok=True)
-            self._bytes = 0
-
-    def _make(self, count: int) -> None:
-        """More names, not durable yet; fewer where the disk or the process has no more."""
+    def _make(self) -> list[Arrival]:
+        """A batch of names, not durable yet; fewer where the disk or the process has no more."""
+        made: list[Arrival] = []
         try:
-            for _ in range(count):
-                self._made.append(Arrival(self.directory / new_name(), self))
+            for _ in range(BATCH):
+                made.append(Arrival(self.directory / new_name(), self))
         except OSError:
-            if not self._made:
+            if not made:
                 raise
+        return made
 
-    def _sync(self) -> None:
+    def _sync(self, made: list[Arrival]) -> None:
         """Make the names durable that were made, and settle at the same time."""
-        made, self._made = self._made, []
         try:
-            self._settle()
+            self.settle()
             sync_directory(self.directory)
         except OSError:
             for arrival in made:
                 arrival.drop()
             raise
-        self._ready.extend(made)
+        with self._lock:
+            self._ready.extend(made)
 
 
 def is_complete(path: Path) -> bool:

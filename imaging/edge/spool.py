@@ -45,7 +45,8 @@ class Spool:
         return filled(Incoming(self, self._begun(lambda: DurableFile(self.directory / name))), pieces)
 
     def _begun(self, begin: Callable[[], Unfinished]) -> Unfinished:
-        self.require(0)
+        if not self.healthy:
+            raise SpoolBroken
         try:
             return begin()
         except OSError as error:

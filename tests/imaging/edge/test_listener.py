@@ -210,7 +210,7 @@ def test_success_is_sent_only_after_file_and_directory_are_synced(edge_home: Hom
     """
     edge, arriving = start_edge(edge_home), edge_home.directory / "arriving"
     count, before = 2 * BATCH + 3, set(arriving.iterdir())
-    with traced(edge, "-e", "trace=openat,write,fdatasync,link,linkat,unlink,fsync,sendto", out=str(tmp_path / "trace")):
+    with traced(edge, "-e", "trace=openat,pwrite64,fdatasync,link,linkat,unlink,fsync,sendto", out=str(tmp_path / "trace")):
         assert send(edge.port, [ct(number) for number in range(count)]) == [0] * count
     calls = (tmp_path / "trace").read_text(errors="replace").splitlines()
 
@@ -224,7 +224,7 @@ def test_success_is_sent_only_after_file_and_directory_are_synced(edge_home: Hom
         name = re.search(rf"{arriving}/(\w+)", calls[linked])
         assert name is not None
         made, (synced,) = when("openat(", name[1], "O_CREAT"), when("fdatasync(", name[1])
-        written, removed = when("write(", name[1]), when("unlink(", f"{arriving}/{name[1]}")
+        written, removed = when("pwrite64(", name[1]), when("unlink(", f"{arriving}/{name[1]}")
         assert arriving / f"{name[1]}.dcm" in before or any(made[0] < at < written[0] for at in prepared)
         assert written[-1] < synced < linked < answer
         assert not removed or any(linked < at < removed[0] for at in shown)
