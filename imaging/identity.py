@@ -23,7 +23,8 @@ STAMPS = frozenset(
         "PatientName", "PatientID", "ClinicalTrialSubjectID", "PatientIdentityRemoved", "DeidentificationMethod",
         "DeidentificationMethodCodeSequence", "CodeValue",
         "CodingSchemeDesignator", "CodeMeaning", "LongitudinalTemporalInformationModified", "RecognizableVisualFeatures",
-        "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence", *outlines.FIXED,
+        "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence",
+        "DerivationCodeSequence", "PurposeOfReferenceCodeSequence", *outlines.FIXED,
     }
 )  # fmt: skip
 _PHASE_WORDS = frozenset(code for code, _ in vocabulary.WORDS)
@@ -32,7 +33,7 @@ _MAKER_WORDS = frozenset(code for code, _ in vocabulary.MAKERS)
 _OVERLAYS = frozenset((*range(0x5000, 0x5100), *range(0x6000, 0x6100)))  # curves and overlays
 _OTHER = frozenset({"OTHER"})
 _REGION_WORDS = frozenset(code for code, _ in vocabulary.REGIONS) | {vocabulary.ANY_REGION}
-_MEANINGS = {meaning for _, meaning in deidentify.CODES_APPLIED} | {outlines.TISSUE[2]}
+_MEANINGS = {meaning for _, meaning in deidentify.CODES_APPLIED} | {outlines.TISSUE[2], outlines.DERIVED[2], outlines.SOURCE[2]}
 _FIXED = {"CodeMeaning": _MEANINGS, **{keyword: {value} for keyword, value in outlines.FIXED.items()}}
 """What the edge itself writes, word for word."""
 _WORDS = {
