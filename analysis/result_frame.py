@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis.consistency import State, Tag
-from analysis.survival_times import Bools
+from analysis.survival_times import Bools, Floats
 
 LOG10 = frozenset({"afp"})
 """Confounders over several orders of magnitude: they enter as log10."""
@@ -31,6 +31,19 @@ def frame_of(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[st
     for name in names:
         frame |= {f"x_{part}": values for part, values in _column(name, [row[name] for row in rows]).items()}
     return frame
+
+
+def gaps_of(rows: Sequence[Cells], names: Sequence[str]) -> dict[str, Floats]:
+    """The numeric confounders in which a value is missing, under their names in the frame, NaN for the gaps; scaled as there."""
+    found = {}
+    for name in names:
+        try:
+            values = np.array([float(row[name]) if row[name] else math.nan for row in rows])
+        except ValueError:
+            continue
+        if np.isnan(values).any() and not np.isnan(values).all():
+            found[f"x_{name}"] = np.log10(np.maximum(values, 1e-3)) if name in LOG10 else values
+    return found
 
 
 def consistent_of(tag: Tag | None) -> bool | None:

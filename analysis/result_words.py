@@ -27,6 +27,8 @@ REFUSED: dict[str, Promise] = {
     "there are no rows": _("Nobody can be compared under this rule."),
     "there are no events, so no hazard ratio can be estimated": _("There are no events, so no hazard ratio can be estimated."),
     "every stratum holds one group only: nobody is comparable": _("Every stratum holds one group only: nobody is comparable."),
+    "no numeric confounder has a gap, so nothing is drawn": _("No numeric confounder has a gap, so nothing is drawn."),
+    "a confounder has too few values to draw the others from": _("A confounder has too few values to draw the others from."),
     "errors between centers need three of them": _("Errors between centers need three centers at least."),
     "without one of the centers nothing can be estimated": _("Without one of the centers nothing can be estimated."),
     "a frailty of centers needs two of them": _("A risk of its own for each center needs two centers at least."),

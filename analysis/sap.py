@@ -14,7 +14,8 @@ from analysis.center_effects import jackknife, shared_frailty
 from analysis.clone_censor import clone_censor_weight
 from analysis.consistency import State, Tag
 from analysis.other_rules import PREFIX, WINDOW
-from analysis.result_frame import Cells, consistent_of, frame_of
+from analysis.result_frame import Cells, consistent_of, frame_of, gaps_of
+from analysis.sap_imputed import compare_imputed
 from analysis.survival_times import Bools, codes
 from analysis.weighting import compare_naive_and_adjusted, design
 
@@ -94,6 +95,7 @@ def sensitivities(setting: Setting, other_tags: Mapping[str, Tags]) -> Iterator[
     yield _compared(setting, "overall_survival", "", change=_reading("os"))
     centers = sorted({row["center"] for row in setting.rows})
     without = [_compared(setting, "without_center", center, kept=_outside(center)) for center in centers]
+    yield _imputed(setting)
     yield _between_centers(setting, without)
     yield _with_frailty(setting)
     yield from without
@@ -175,6 +177,21 @@ def _with_frailty(setting: Setting) -> Found:
         naive, adjusted = shared_frailty(frame, [name for name in frame if name.startswith("x_")], setting.landmark)
     except (ValueError, np.linalg.LinAlgError) as refusal:
         return Found("frailty", "", (0, 0), (0, 0), None, None, str(refusal))
+    return replace(whole, naive=naive, adjusted=adjusted, refused="")
+
+
+def _imputed(setting: Setting) -> Found:
+    """The primary comparison with gaps of confounders drawn several times (AN-14); half the resamples in each completed table."""
+    whole = _compared(setting, "imputed", "")
+    chosen = [row for row in setting.rows if consistent_of(setting.tags.get(row["patient"])) is not None]
+    try:
+        frame = frame_of(chosen, setting.tags, setting.names)
+        naive, adjusted = compare_imputed(
+            frame, gaps_of(chosen, setting.names), seed=setting.seed, replicates=max(REPLICATES // 2, 2), landmark_day=setting.landmark,
+            horizon_day=_reachable(frame, setting.horizon_day),
+        )  # fmt: skip
+    except (ValueError, np.linalg.LinAlgError) as refusal:
+        return Found("imputed", "", (0, 0), (0, 0), None, None, str(refusal))
     return replace(whole, naive=naive, adjusted=adjusted, refused="")
 
 

@@ -24,6 +24,7 @@ WORDS: dict[str, Promise] = {
     "therapy": gettext_lazy("Censored at a new anti-cancer therapy"),
     "central": gettext_lazy("Recurrence as the blinded committee read it"),
     "overall_survival": gettext_lazy("Overall survival"),
+    "imputed": gettext_lazy("Missing confounders drawn several times instead of filled by the median"),
     "between_centers": gettext_lazy("Limits from leaving out one center after the other"),
     "frailty": gettext_lazy("A risk of its own for each center (gamma frailty)"),
     "without_center": gettext_lazy("Without center %(detail)s"),

@@ -92,6 +92,18 @@ def _limits(row):
     return row.hazard_ratio.lower, row.hazard_ratio.upper
 
 
+def test_gaps_are_drawn_and_the_naive_ratio_does_not_move():
+    """Albumin has gaps; nothing is drawn where none has, and the sentence says so."""
+    rows, tags = result_rows.made(11, n=300)
+    found = {one.code: one for one in sap.sensitivities(setting(rows, tags), {})}
+    plain = found["between_centers"]
+    assert found["imputed"].naive[0] == pytest.approx(plain.naive[0])
+    assert found["imputed"].adjusted[0] == pytest.approx(plain.adjusted[0], rel=0.2) and found["imputed"].adjusted != plain.adjusted
+    whole = [row | {"albumin": row["albumin"] or "40"} for row in rows]
+    [refused] = [one for one in sap.sensitivities(setting(whole, tags), {}) if one.code == "imputed"]
+    assert refused.refused == "no numeric confounder has a gap, so nothing is drawn"
+
+
 def test_crossover_ends_follow_up_without_an_event():
     rows, tags = result_rows.made(8, n=300)
     crossing = [row | {"alt_crossover": "200" if place % 2 else ""} for place, row in enumerate(rows)]
