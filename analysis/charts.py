@@ -4,6 +4,7 @@
 ten are left to it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,7 +89,7 @@ def survival_chart(
     """
     clock = clock or Clock()
     shown = [strand for strand in strands if strand.curve.observed.size >= _FEWEST]
-    ends = [clock.start + _last_shown(strand.curve) for strand in shown]
+    ends = [clock.start + last_shown(strand.curve) for strand in shown]
     end = max(ends, default=clock.start)
     end = end if clock.until is None else min(end, clock.until)
     if not end > clock.start:
@@ -103,9 +104,9 @@ def survival_chart(
     return svg.picture(width, height, words.title, parts, links=censored_url is not None)
 
 
-def _last_shown(curve: Curve) -> float:
-    """The last day on which ten patients were still under observation."""
-    return float(curve.observed[-_FEWEST])
+def last_shown(curve: Curve) -> float:
+    """The last day on which ten patients were still under observation; not a number where there never were ten."""
+    return float(curve.observed[-_FEWEST]) if curve.observed.size >= _FEWEST else math.nan
 
 
 def _survival_axis(frame: _Frame, words: SurvivalWords) -> list[str]:
@@ -140,7 +141,7 @@ def _time_axis(frame: _Frame, words: SurvivalWords) -> list[str]:
 
 def _strand(frame: _Frame, strand: Strand, words: SurvivalWords, censored_url: str | None) -> list[str]:
     curve, tone = strand.curve, strand.tone
-    stop = min(_last_shown(curve), frame.end - frame.start)
+    stop = min(last_shown(curve), frame.end - frame.start)
     inside = curve.time <= stop
     days = curve.time[inside] + frame.start
     end = stop + frame.start

@@ -1,4 +1,4 @@
-"""The full report of a published result: one document with everything the result page shows and the STROBE items filled (AN-21).
+"""The full report of a published result: all that the result page shows, with the items of STROBE and TRIPOD+AI filled (AN-21).
 
 It stands alone (styles inside, no script, no address), so that it can be filed, printed, or turned into a PDF by any browser.
 """
@@ -21,6 +21,7 @@ from analysis.models import Publication
 from studies.models import Center
 
 LANGUAGES = ("zh-hans", "en")
+GUIDELINES = (("STROBE", "strobe.yaml"), ("TRIPOD+AI", "tripod.yaml"))
 _PRINT_SECONDS = 120
 
 
@@ -29,7 +30,9 @@ def html(publication: Publication, *, language: str) -> str:
     with translation.override(language):
         shown = result.page(publication)
         styles = Path(str(finders.find("prime.css"))).read_text(encoding="utf-8")
-        context = shown | {"strobe": _strobe(publication, shown, language), "styles": styles, "language": language}
+        said = _facts(publication, shown)
+        guidelines = [(name, _items(file, said, language)) for name, file in GUIDELINES]
+        context = shown | {"guidelines": guidelines, "styles": styles, "language": language, "whole": True}
         return render_to_string("analysis/report.html", context)
 
 
@@ -43,10 +46,10 @@ def pdf(document: str, *, browser: str) -> bytes:
         return printed.read_bytes()
 
 
-def _strobe(publication: Publication, shown: Mapping[str, Any], language: str) -> list[dict[str, str]]:
-    """Each item of STROBE, its title, and what this result says of it."""
-    items = yaml.safe_load(files("analysis").joinpath("strobe.yaml").read_text(encoding="utf-8"))
-    said, key = _facts(publication, shown), "zh" if language.startswith("zh") else "en"
+def _items(file: str, said: Mapping[str, Any], language: str) -> list[dict[str, str]]:
+    """Each item of a guideline, its title, and what this result says of it."""
+    items = yaml.safe_load(files("analysis").joinpath(file).read_text(encoding="utf-8"))
+    key = "zh" if language.startswith("zh") else "en"
     return [{"item": one["item"], "title": one["title"][key], "answer": one["answer"][key].format_map(said)} for one in items]
 
 

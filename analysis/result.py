@@ -11,7 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from analysis import sensitivity_page
-from analysis.charts import DAYS_PER_MONTH, Clock, Strand, SurvivalWords, survival_chart
+from analysis.charts import DAYS_PER_MONTH, Clock, Strand, SurvivalWords, last_shown, survival_chart
 from analysis.models import Publication
 from analysis.result_charts import balance_chart, forest
 from analysis.result_json import read_comparison
@@ -140,13 +140,13 @@ def _chart(comparison: Comparison, row: Row, title: str, at_risk: str) -> str:
 
 
 def _points(comparison: Comparison) -> list[dict[str, Any]]:
-    """The four curves at round months: the table behind the figures."""
+    """The four curves at round months, each as far as the figure draws it: the table behind the figures."""
     months = [month for month in (6, 12, 18, 24, 30, 36, 48, 60) if month * DAYS_PER_MONTH > comparison.landmark]
     rows = []
     for month in months:
         day = month * DAYS_PER_MONTH - comparison.landmark
         curves = (*comparison.naive.curves, *comparison.adjusted.curves)
-        values = [float(curve.at(day).survival[0]) for curve in curves]
+        values = [float(curve.at(day).survival[0]) if day <= last_shown(curve) else math.nan for curve in curves]
         if not all(math.isnan(value) for value in values):
             rows.append({"month": month, "cells": [_number(100 * value, "{:.1f}%") for value in values]})
     return rows

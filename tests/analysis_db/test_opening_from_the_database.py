@@ -153,12 +153,13 @@ def report_stands_alone(site: scenes.Site, folder: Path) -> None:
     assert (shown.status_code, "attachment" in shown["Content-Disposition"]) == (200, True)
     run("report", "--study", "TEST", "--out", folder)
     for language, words in (
-        ("en", ("Unadjusted", "Adjusted", "obust:", "Generalisability")),
-        ("zh-hans", ("未校正", "校正后", "稳健：", "可推广性")),
+        ("en", ("Unadjusted", "Adjusted", "obust:", "Generalisability", "TRIPOD+AI items", "Model updating")),
+        ("zh-hans", ("未校正", "校正后", "稳健：", "可推广性", "TRIPOD+AI 条目", "模型更新")),
     ):
         document = (folder / f"report-{language}.html").read_text()
         assert all(word in document for word in words)
         assert not re.search(r"<script|<link|src=|\{[a-z_]+\}", document.split("</style>")[1])
+        assert "<details>" not in document  # on paper nobody opens them
         if shutil.which("chromium"):
             assert (folder / f"report-{language}.pdf").read_bytes().startswith(b"%PDF-")
 
