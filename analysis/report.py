@@ -3,8 +3,6 @@
 It stands alone (styles inside, no script, no address), so that it can be filed, printed, or turned into a PDF by any browser.
 """
 
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +20,6 @@ from studies.models import Center
 
 LANGUAGES = ("zh-hans", "en")
 GUIDELINES = (("STROBE", "strobe.yaml"), ("TRIPOD+AI", "tripod.yaml"))
-_PRINT_SECONDS = 120
 
 
 def html(publication: Publication, *, language: str) -> str:
@@ -34,16 +31,6 @@ def html(publication: Publication, *, language: str) -> str:
         guidelines = [(name, _items(file, said, language)) for name, file in GUIDELINES]
         context = shown | {"guidelines": guidelines, "styles": styles, "language": language, "whole": True}
         return render_to_string("analysis/report.html", context)
-
-
-def pdf(document: str, *, browser: str) -> bytes:
-    """The document printed by a Chromium. Raises OSError or subprocess.SubprocessError where it does not print."""
-    with tempfile.TemporaryDirectory() as folder:
-        page, printed = Path(folder) / "report.html", Path(folder) / "report.pdf"
-        page.write_text(document, encoding="utf-8")
-        words = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile", "--no-pdf-header-footer"]
-        subprocess.run([*words, f"--print-to-pdf={printed}", page.as_uri()], check=True, capture_output=True, timeout=_PRINT_SECONDS)
-        return printed.read_bytes()
 
 
 def _items(file: str, said: Mapping[str, Any], language: str) -> list[dict[str, str]]:

@@ -1,6 +1,5 @@
 """`manage.py report --study CODE --out DIR`: the full report of a published result, in both languages, as HTML and PDF."""
 
-import shutil
 import subprocess
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,13 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, printing
 from accounts.models import User
 from analysis import report
 from analysis.models import Publication
 
 NO, FAULT = 1, 2
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Command(BaseCommand):
@@ -33,7 +31,7 @@ class Command(BaseCommand):
         if publication is None:
             raise CommandError(_("Nothing is published of %(code)s.") % {"code": options["study"]}, returncode=NO)
         audit.record(kind="export", by=User.objects.system(), subject="report", detail={"study": publication.study.code})
-        browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+        browser = printing.browser()
         if browser is None:
             self.stderr.write(_("No Chromium is installed: HTML only; print it from any browser."))
         options["out"].mkdir(parents=True, exist_ok=True)
@@ -48,7 +46,7 @@ class Command(BaseCommand):
         if browser is None:
             return
         try:
-            printed = report.pdf(document, browser=browser)
+            printed = printing.pdf(document, browser=browser)
         except (OSError, subprocess.SubprocessError) as error:
             raise CommandError(_("the browser does not print: %(reason)s") % {"reason": error}, returncode=FAULT) from error
         page.with_suffix(".pdf").write_bytes(printed)
