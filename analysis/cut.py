@@ -29,12 +29,11 @@ from followup import committee
 from followup.outcomes import DAYS_PER_MONTH, ImpossibleHistory, Outcomes, Reason
 from followup.schedule import windows
 from predictions import registry, seal_check
-from predictions.models import Custodian, Seal
+from predictions.models import Seal
 from predictions.sealing_envelope import Envelope, enclose, envelope_json
 from studies import access
 from studies.locking.holding import hold
 from studies.models import Study
-from studies.vocabulary import Phase
 
 KINDS = ("blinded", "opening", "training")
 MAKE = "cut.make"
@@ -160,8 +159,7 @@ def sealed(study: Study) -> tuple[dict[int, Envelope], dict[str, bytes]]:
 
 def _check_apart() -> None:
     """A training table never comes from where a blinded study runs: model and inputs would meet (docs/blinding.md §2)."""
-    running = Study.objects.filter(synthetic=False, pk__in=Custodian.objects.values("study")).exclude(phase=Phase.PUBLISHED)
-    if codes := list(running.order_by("code").values_list("code", flat=True)):
+    if codes := registry.blinded_here():
         raise CutRefused(
             [_("%(codes)s is blinded here: a training table is cut in an installation of its own.") % {"codes": ", ".join(codes)}]
         )

@@ -1,4 +1,4 @@
-"""What is known of models and seals. No row here can be read by a login of the site, and no column holds a prediction.
+"""What is known of models and seals. No column holds a prediction; of these tables a login of the site reads what the page Models shows.
 
 The artefact of a model is a file on the inference host; here stand its hash, its intended use and its state. A seal holds
 ciphertext, wraps and the body of its ledger record. Relations from here to patients have no way back (`related_name="+"`).
@@ -8,6 +8,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from studies.models import Participant, Study
@@ -48,6 +49,7 @@ class ModelVersion(models.Model):
     report_sha256 = models.CharField(max_length=64, blank=True, help_text="of the report it was validated by")
     signed_by = models.CharField(max_length=2, blank=True, help_text="letters of the two custodians who approved the lock")
     signatures = models.JSONField(default=dict, blank=True, help_text="letter → signature on the statement of `registry.to_sign`")
+    card = models.JSONField(default=dict, blank=True, help_text="the public part of the report it was validated by (`card.public`)")
     status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT)
     registered_at = models.DateTimeField()
 
@@ -68,6 +70,51 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (tier {self.tier})"
+
+
+class TrainingRun(models.Model):
+    """One training as it tells of itself while it runs: how far it is and how it ended; what was found stays with the model."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        STOPPED = "stopped"
+        TRAINED = "trained"
+        REFUSED = "refused"
+
+    TRANSITIONS = {
+        Status.RUNNING: {Status.STOPPED, Status.TRAINED, Status.REFUSED},
+        Status.STOPPED: {Status.RUNNING},
+        Status.TRAINED: set(),
+        Status.REFUSED: set(),
+    }
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    study = models.ForeignKey(Study, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20, choices=[("strategy", _("four strategies")), ("prime-r", "PRIME-R"), ("prime-s", "PRIME-S")])
+    task_sha256 = models.CharField(max_length=64, help_text="of table, program and everything that was asked for: who asks again goes on")
+    data_sha256 = models.CharField(max_length=64)
+    status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    begun_at = models.DateTimeField()
+    heard_at = models.DateTimeField()
+    said = models.TextField(blank=True, help_text="why it was refused")
+    model_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "task_sha256"], condition=Q(status__in=["running", "stopped"]), name="trainingrun_one_open_per_task"
+            ),
+            models.CheckConstraint(
+                name="trainingrun_model_iff_trained",
+                condition=Q(status="trained", model_sha256__regex="^[0-9a-f]{64}$") | (~Q(status="trained") & Q(model_sha256="")),
+            ),
+            models.CheckConstraint(name="trainingrun_done_within_total", condition=Q(done__lte=models.F("total"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.done} of {self.total}"
 
 
 @audit.tracked()

@@ -25,8 +25,10 @@ from predictions.models import Custodian, ModelVersion, Rewrap, Seal
 from predictions.sealing_envelope import Envelope
 from predictions.sealing_keys import PublicKey
 from predictions.training import artefact
+from predictions.training.card import page, public
 from studies import access
 from studies.models import Study
+from studies.vocabulary import Phase
 
 REGISTER = "model.register"
 
@@ -62,15 +64,36 @@ def register(*, study: Study, name: str, data: bytes, data_sha256: str, commit: 
 
 
 @transaction.atomic
-def validate(*, version: ModelVersion, report_sha256: str, by: User) -> ModelVersion:
-    """Take a draft for validated by the report that somebody read, named by its hash."""
+def validate(*, version: ModelVersion, report: bytes, by: User) -> ModelVersion:
+    """Take a draft for validated by the report that somebody read: its hash, and its public part as the model's card.
+
+    Raises ValidationError for a report that is of another model, or of no training.
+    """
     access.require_operator(by, REGISTER, version.study)
     with audit.act(by=by, action="model.validated"):
         version = advance(version, ModelVersion.Status.VALIDATED)
-        version.report_sha256 = report_sha256
+        version.report_sha256 = hashlib.sha256(report).hexdigest()
+        version.card = _card(version, report)
         version.full_clean()
         version.save()
     return version
+
+
+def _card(version: ModelVersion, report: bytes) -> dict[str, Any]:
+    try:
+        card = public.of(json.loads(report))
+        page.sections(card, "en", public=True)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValidationError("report.json is no report of a training") from None
+    if card["model_sha256"] != version.artefact_sha256:
+        raise ValidationError("report.json is of another model")
+    return card
+
+
+def blinded_here() -> list[str]:
+    """The codes of real studies that are blinded on this installation: no training table is cut and no model trained where one is."""
+    running = Study.objects.filter(synthetic=False, pk__in=Custodian.objects.values("study")).exclude(phase=Phase.PUBLISHED)
+    return list(running.order_by("code").values_list("code", flat=True))
 
 
 def to_sign(version: ModelVersion) -> dict[str, str]:

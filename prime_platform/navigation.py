@@ -19,6 +19,7 @@ from analysis import views as outcome
 from followup import committee, payable, treatment_lists, visit_lists
 from followup import pages as followup_pages
 from imaging import feature_list
+from predictions import views as models
 from prime_platform import blindness, worklist
 from studies import access, counting, pages
 from studies.access import Permission
@@ -111,6 +112,7 @@ MENU: list[tuple[Promise, list[Place]]] = [
             Place(_("Flow of patients"), "flow", Permission.STUDY_VIEW),
             Place(_("Data cuts"), "cuts", cut_views.VIEW),
             Place(_("Blindness"), "blindness", blindness.VIEW),
+            Place(_("Models"), "models", models.VIEW),
             Place(_("Glossary"), "glossary", Permission.STUDY_VIEW),
             Place(_("Data dictionary"), "dictionary", Permission.STUDY_SETUP),
             Place(_("Result"), "result", outcome.RESULT, shown=outcome.shows_result),

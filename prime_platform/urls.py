@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/", exchange_views.exports, name="exports"),
     path("worklist/", worklist.worklist_page, name="worklist"),
     path("", include("analysis.urls")),
+    path("", include("predictions.urls")),
     path("participants/<uuid:uuid>/", pages.participant, name="participant"),
     path("", include("imaging.urls")),
     path("", include("followup.urls")),

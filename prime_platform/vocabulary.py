@@ -102,6 +102,16 @@ STATES: dict[str, State] = {
     "frozen": State("lock", "warn", _("frozen")),
     "unlocked": State("lock", "warn", _("open for a while")),
     "not_locked": State("open", "open", _("not locked")),
+    # models and their trainings
+    "model_draft": State("half", "warn", _("draft")),
+    "model_validated": State("ok", "info", _("validated")),
+    "model_locked": State("lock", "", _("locked")),
+    "model_retired": State("na", "", _("retired")),
+    "training_running": State("half", "info", _("running")),
+    "training_silent": State("late", "warn", _("not heard of for half an hour")),
+    "training_stopped": State("na", "warn", _("stopped")),
+    "training_trained": State("ok", "ok", _("trained")),
+    "training_refused": State("bad", "bad", _("the data cannot answer")),
     # not in, and why
     "ended": State("na", "", _("ended")),
     "center_closed": State("na", "", _("closed")),

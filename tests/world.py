@@ -51,14 +51,20 @@ def _built(code: str, synthetic: bool, phase: str) -> World:
     )
     world = World(study if phase == "draft" else setup.advance_phase(study=study, to=phase, by=system))
     for number in ("01", "02"):
-        center = setup.add_center(study=study, code=number, name_zh=f"医院{number}", name_en=f"Hospital {number}", by=system)
-        for role in CENTER_ROLES:
-            join(world, f"{role}{number}", role, center)
-        papers.file_all(center, since=began, until=began + timedelta(days=900), by=system)
-        world.centers[number] = setup.open_center(center=center, on=began, by=system)
+        add_center(world, number, began)
     for role in STUDY_ROLES:
         join(world, role, role, None)
     return world
+
+
+def add_center(world: World, number: str, began: date) -> None:
+    """An open center with one person for each role."""
+    system = User.objects.system()
+    center = setup.add_center(study=world.study, code=number, name_zh=f"医院{number}", name_en=f"Hospital {number}", by=system)
+    for role in CENTER_ROLES:
+        join(world, f"{role}{number}", role, center)
+    papers.file_all(center, since=began, until=began + timedelta(days=900), by=system)
+    world.centers[number] = setup.open_center(center=center, on=began, by=system)
 
 
 def join(world: World, name: str, role: str, center: Center | None) -> User:

@@ -12,16 +12,26 @@ from predictions.training.card.words import LANGUAGES
 PACKAGE = Path(__file__).parent
 
 
+def whole(artefact: bytes, report: dict[str, Any]) -> dict[str, Any]:
+    """A report with the hashes of model, program and environment before it."""
+    return {"model_sha256": hashlib.sha256(artefact).hexdigest(), **program(), **report}
+
+
 def leave(out: Path, artefact: bytes, report: dict[str, Any]) -> dict[str, Any]:
-    """Write model and report, and return the report with the model's hash first."""
-    whole = {"model_sha256": hashlib.sha256(artefact).hexdigest(), **program(), **report}
+    """Write model, report and cards; return the whole report."""
+    said = whole(artefact, report)
     out.mkdir(parents=True, exist_ok=True)
     (out / "model.json").write_bytes(artefact)
-    (out / "report.json").write_text(as_json(whole, indent=1), encoding="utf-8")
+    (out / "report.json").write_text(as_json(said, indent=1), encoding="utf-8")
     for language in LANGUAGES:
-        (out / f"card.{language}.html").write_text(page(_finite(whole), language), encoding="utf-8")
-        (out / f"card.public.{language}.html").write_text(page(_finite(whole), language, public=True), encoding="utf-8")
-    return whole
+        (out / f"card.{language}.html").write_text(page(_finite(said), language), encoding="utf-8")
+        (out / f"card.public.{language}.html").write_text(page(_finite(said), language, public=True), encoding="utf-8")
+    return said
+
+
+def sha256_of(out: Path) -> str:
+    """The hash of the model that lies in a directory."""
+    return hashlib.sha256((out / "model.json").read_bytes()).hexdigest()
 
 
 def program() -> dict[str, str]:

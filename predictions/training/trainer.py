@@ -20,6 +20,7 @@ MONTH = 30.4375  # days
 LEAST_EVENTS = 10
 REPLICATES = 100
 SMALLEST = 1e-10
+ByCenter = dict[str, dict[str, Any]]
 
 
 class TrainingRefused(Exception):
@@ -50,9 +51,17 @@ def check(table: TrainingTable) -> None:
 
 
 def train(
-    table: TrainingTable, *, tier: str, landmark: int, margin: float, seed: int, replicates: int = REPLICATES, learn: Learner = slearner.fit
+    table: TrainingTable,
+    *,
+    tier: str,
+    landmark: int,
+    margin: float,
+    seed: int,
+    replicates: int = REPLICATES,
+    learn: Learner = slearner.fit,
+    by_center: ByCenter | None = None,
 ) -> Trained:
-    """Train on a checked table. Raises TrainingRefused as `check` does."""
+    """Train on a table. `by_center`: C at held-out centers, where it was found already. Raises TrainingRefused as `check` does."""
     check(table)
     alpha = slearner.choose_alpha(table, landmark=landmark, learn=learn)
     [fitted] = learn(table, landmark=landmark, alpha=alpha)
@@ -61,6 +70,8 @@ def train(
     report = {
         "n": table.n,
         "landmark": landmark,
+        "seed": seed,
+        "missing": missing(table),
         "candidates": len(table.features),
         "centers": {str(center): int((table.center == center).sum()) for center in np.unique(table.center)},
         "events": int(table.event.sum()),
@@ -69,10 +80,16 @@ def train(
         "alpha": alpha,
         "selected_features": selected(fitted),
         "apparent": {"c_index": {"estimate": slearner.concordance(fitted, table), "lower": None, "upper": None}},
-        **held_out(table, landmark=landmark, seed=seed, learn=learn),
+        **held_out(concordances(table, landmark=landmark, learn=learn) if by_center is None else by_center, seed=seed),
         "warnings": [],
     }
     return Trained(artefact.dump(model), report)
+
+
+def missing(table: TrainingTable) -> dict[str, float]:
+    """The share of rows in which a feature is missing, where any is."""
+    share = np.isnan(table.x).mean(axis=0)
+    return {name: float(value) for name, value in zip(table.features, share, strict=True) if value > 0}
 
 
 def _given(table: TrainingTable) -> str:
@@ -99,19 +116,21 @@ def bootstrap(table: TrainingTable, *, alpha: float, landmark: int, seed: int, r
     return fits
 
 
-def held_out(table: TrainingTable, *, landmark: int, seed: int, learn: Learner = slearner.fit) -> dict[str, Any]:
-    """C at each center by a model that never saw it (its penalty chosen without it too); events weigh the mean.
-
-    The interval is a percentile bootstrap over centers. Returns `held_out` and `by_center`.
-    """
-    by_center: dict[str, dict[str, Any]] = {}
+def concordances(table: TrainingTable, *, landmark: int, learn: Learner = slearner.fit) -> ByCenter:
+    """C at each center with two events by a model that never saw it, its penalty chosen without it too."""
+    found = {}
     for center in np.unique(table.center):
         inside, outside = table.rows(table.center != center), table.rows(table.center == center)
         if outside.event.sum() < 2:
             continue
         [fitted] = learn(inside, landmark=landmark, alpha=slearner.choose_alpha(inside, landmark=landmark, learn=learn))
-        events = int(outside.event.sum())
-        by_center[str(center)] = {"n": outside.n, "events": events, "c_index": slearner.concordance(fitted, outside)}
+        said = {"n": outside.n, "events": int(outside.event.sum()), "c_index": slearner.concordance(fitted, outside)}
+        found[str(center)] = said
+    return found
+
+
+def held_out(by_center: ByCenter, *, seed: int) -> dict[str, Any]:
+    """`by_center`, and their mean weighted by events as `held_out`, with a percentile bootstrap over centers."""
     values = np.array([each["c_index"] for each in by_center.values()])
     weights = np.array([each["events"] for each in by_center.values()], dtype=np.float64)
     draws = np.random.default_rng(seed).integers(0, len(values), (2000, len(values)))

@@ -3,7 +3,6 @@
 Demo keys lie on this machine in one place, which is what a real study must never do; every page of the study says so.
 """
 
-import hashlib
 import os
 from functools import cache
 from pathlib import Path
@@ -48,7 +47,7 @@ def prepare(study: Study, *, by: User) -> None:
     registry.activate(study=study, keys={letter: (f"demo custodian {letter}", key.public) for letter, key in keys().items()}, by=by)
     registry.declare_plan(study=study, plan=PLAN, by=by)
     for tier in TIERS:
-        data, data_sha256, report_sha256 = model(tier)
+        data, data_sha256, report = model(tier)
         version = registry.register(
             study=study,
             name=f"demo tier {tier}",
@@ -59,18 +58,19 @@ def prepare(study: Study, *, by: User) -> None:
             by=by,
         )
         registry.place(version, data)
-        version = registry.validate(version=version, report_sha256=report_sha256, by=by)
+        version = registry.validate(version=version, report=report, by=by)
         said = registry.to_sign(version)
         registry.lock(version=version, signatures={letter: approval.sign(said, keys()[letter]) for letter in "AB"}, by=by)
 
 
 @cache
-def model(tier: str) -> tuple[bytes, str, str]:
-    """The artefact of a tier and the hashes of its table and report: honest training on data in which TACE helps the high-risk only."""
+def model(tier: str) -> tuple[bytes, str, bytes]:
+    """The artefact of a tier, the hash of its table, and its report: honest training on data in which TACE helps the high-risk only."""
     frame = synthetic.table(ROWS, seed=SEED, truth=TRUTH, images=tier == "1")
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "table.csv"
         frame.to_csv(path, index=False)
         rows = table.read(path, landmark=90, modalities=TIERS[tier])
     trained = trainer.train(rows, tier=tier, landmark=90, margin=0.03, seed=SEED, replicates=REPLICATES)
-    return trained.artefact, rows.sha256, hashlib.sha256(outcome.as_json(trained.report).encode()).hexdigest()
+    report = {"model": "strategy", "data_sha256": rows.sha256, **trained.report}
+    return trained.artefact, rows.sha256, outcome.as_json(outcome.whole(trained.artefact, report)).encode()

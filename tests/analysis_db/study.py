@@ -22,10 +22,13 @@ from predictions.training import artefact
 from studies import entry, milestones, setup, study_number
 from studies.models import Entry, Participant, Screening, Study
 from tests import world
+from tests.predictions import sealed_world
 
 SOFTWARE = replay.Software("d" * 40, "e" * 64)
 PERSONS = {"A": "custodian", "B": "custodian-two", "C": "custodian-three"}
 DAY = timedelta(1)
+_TACE, _DRUG = {"kind": "TACE"}, {"kind": "SYSTEMIC", "drug": "lenvatinib", "drug_class": "TKI"}
+COURSES: dict[str, list[dict[str, str]]] = {"SURG": [], "TACE": [_TACE], "SYS": [_DRUG], "TACE_SYS": [_TACE, _DRUG]}
 
 
 def model() -> bytes:
@@ -62,19 +65,20 @@ class Site:
         registered = registry.register(
             study=study, name="one input", data=self.artefact, data_sha256="0" * 64, commit="a" * 40, intended_use="tests", by=system
         )
-        registered = registry.validate(version=registered, report_sha256="0" * 64, by=system)
+        registered = registry.validate(version=registered, report=sealed_world.report(registered.artefact_sha256), by=system)
         said = registry.to_sign(registered)
         registry.lock(version=registered, signatures={one: approval.sign(said, self.keys[one]) for one in "AB"}, by=system)
         registry.folder().mkdir(parents=True, exist_ok=True)
         (registry.folder() / f"{registered.artefact_sha256}.json").write_bytes(self.artefact)
 
     def enroll(self, n: int, *, seed: int = 7, after: int = 0) -> None:
-        """Patients of both centers, operated on ten days ago, with the baseline that the model and the confounders need."""
+        """Patients of every center, operated on ten days ago, with the baseline that the model and the confounders need."""
         random = np.random.default_rng(seed)
         surgery, now, system = self.study.today() - 10 * DAY, timezone.now(), self.system
+        centers = [self.world.centers[code] for code in sorted(self.world.centers)]
         with transaction.atomic(), audit.act(by=system, action="test.enrolled"):
             for place in range(after, after + n):
-                center, sequence = self.world.centers[("01", "02")[place % 2]], place // 2 + 1
+                center, sequence = centers[place % len(centers)], place // len(centers) + 1
                 line = Screening.objects.create(
                     center=center, number=sequence, screened_on=surgery + 2 * DAY, surgery_date=surgery, age_at_surgery=58, sex="M",
                     status="enrolled", screened_at=now, screened_by=system,
@@ -117,7 +121,7 @@ class Site:
         setup.advance_clock(study=self.study, days=days, by=self.system)
 
     def follow(self, given: dict[str, str], ended: dict[str, tuple[int, str]]) -> None:
-        """Treatment by study number (SURG or TACE, on day 40), and how each ended: day and "recurrence", "death" or "free"."""
+        """Strategy by study number (given on day 40), and how each ended: day and "recurrence", "death" or "free"."""
         now, system = timezone.now(), self.system
         common = {"recorded_at": now, "recorded_by": system}
         rows: list = []
@@ -126,9 +130,9 @@ class Site:
                 surgery, number = patient.screening.surgery_date, patient.study_number
                 if given[number] == "SURG":
                     rows.append(NoAdjuvantDeclaration(participant=patient, declared_on=surgery + 91 * DAY, source="file", **common))
-                else:
-                    start = (surgery + 40 * DAY).isoformat()
-                    rows.append(TreatmentCourse(participant=patient, kind="TACE", intent="adjuvant", start=start, source="file", **common))
+                start = (surgery + 40 * DAY).isoformat()
+                for course in COURSES[given[number]]:
+                    rows.append(TreatmentCourse(participant=patient, **course, intent="adjuvant", start=start, source="file", **common))
                 milestones.record(participant=patient, kind="window_closed", on=surgery + 91 * DAY, by=system)
                 day, how = ended[number]
                 rows += _ending(patient, surgery + day * DAY, how, common)

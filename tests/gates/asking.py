@@ -79,7 +79,9 @@ def known_digests() -> normalise.Known:
         digests |= {bytes(row.commitment).hex(): f"commitment {row.index}", bytes(row.h).hex(): f"head {row.index}"}
     for seal in Seal.objects.order_by("ledger_index"):
         digests |= {seal.body[part]: f"{part} {seal.ledger_index}" for part in ("ciphertext", "wraps", "payload")}
-    return digests | {version.artefact_sha256: f"model {version.tier}" for version in ModelVersion.objects.all()}
+    for version in ModelVersion.objects.all():
+        digests |= {version.artefact_sha256: f"model {version.tier}", version.report_sha256: f"report {version.tier}"}
+    return digests
 
 
 def row_counts() -> dict[str, int]:

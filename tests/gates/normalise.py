@@ -4,9 +4,9 @@
 2. The random part of a form's row token (32 characters).
 3. Free bytes of the disk in `/readyz`.
 4. The secret that a person is shown while setting up a second factor (20 bytes in Base32): drawn at random for each person.
-5. Digests that differ because another model was registered and other nonces drawn: the model's, a seal's ciphertext, wraps and
-   payload, a ledger row's commitment and head. Only these very values, whole (64 hexadecimal digits), only for the roles that
-   may see the ledger or the registry, each replaced by what it is the digest of, so that a swap shows.
+5. Digests that differ because another model was registered and other nonces drawn: the model's, its report's, a seal's ciphertext,
+   wraps and payload, a ledger row's commitment and head. Only these very values, whole (64 hexadecimal digits), only for the roles
+   that may see the ledger or the registry, each replaced by what it is the digest of, so that a swap shows.
 """
 
 import re

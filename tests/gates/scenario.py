@@ -11,7 +11,7 @@ from django.core.management import call_command
 from accounts.models import User
 from followup import events, treatment
 from predictions import sealing
-from predictions.models import Seal
+from predictions.models import ModelVersion, Seal
 from predictions.payload import Payload, decode
 from predictions.sealing_envelope import PAIRS, Envelope
 from studies import setup
@@ -85,6 +85,7 @@ def _enrol(story: Story, folder: Path) -> None:
     first = objects_at(story.site, "01", story.participants[5], folder)
     assert set(first) == set(OBJECTS.values())
     story.objects = {kind: [uuid] for kind, uuid in first.items()}
+    story.objects["model"] = list(ModelVersion.objects.filter(study=story.site.study).values_list("uuid", flat=True))
     story.objects["participant"] = [story.participants[place].uuid for place in (5, 2, 4)]
 
 

@@ -51,7 +51,7 @@ PLAIN = {
     "reconsent",
     "erasures",
     "deviations", "deviation-new",
-    "glossary",
+    "glossary", "models", "model-trainings",
     "imports", "exports", "codebook", "api-import-list", "api-exports",
     "sign-list", "locks", "study-lock", "trail", "trail-export", "access-review",
     "cuts", "cut-new", "result", "result-patients", "result-curves", "result-balance", "result-archive", "result-report",
@@ -88,12 +88,14 @@ OBJECTS = {
     "roi-upload": "series", "roi-state": "series", "roi-void": "roi", "roi-measure": "roi", "roi-dicom": "roi", "features-csv": "features",
 }  # fmt: skip
 """Addresses of one object, with the kind of object they name."""
-OF_STUDY = {
+OF_REGISTRY = {"model", "model-statement"}
+"""Addresses of a model: for everybody but its owner there is none (tests/predictions/test_model_pages.py)."""
+OF_STUDY = OF_REGISTRY | {
     "import", "import-execute", "import-drop", "import-undo", "import-refused", "import-undo-file",
     "api-import-detail", "api-import-cells", "api-import-execute", "api-import-undo",
     "case", "case-picture",
 }  # fmt: skip
-"""Addresses of an object of the whole study (an import, a case of the committee): for everybody at a center there is none
+"""Addresses of an object of the whole study (an import, a case of the committee, a model): for everybody at a center there is none
 (tests/studies/exchange, tests/followup/test_committee.py)."""
 EXPORTS = {"features-csv", "roi-dicom", "query-new", "participant-access"}
 """Of these, what is not a coordinator's to do, such as taking a file away; he is told so."""

@@ -18,10 +18,12 @@ from django.utils import translation
 from playwright.sync_api import Browser, Page
 
 from accounts.people import choose_language
+from predictions.models import ModelVersion
 from studies.exchange import value_import
 from studies.models import ImportRun
 from tests import world as worlds
-from tests.gates.test_addresses import ADDRESSES, OBJECTS, OF_STUDY, OPEN, objects_at, url
+from tests.gates.test_addresses import ADDRESSES, OBJECTS, OF_REGISTRY, OF_STUDY, OPEN, objects_at, url
+from tests.predictions import sealed_world
 
 ROLES = ("coordinator01", "site_pi01", "data_manager", "monitor", "investigator", "reader01", "pacs_admin01", "sysadmin", "custodian")
 ENGLISH = re.compile(r"[a-z]{3,}(?: [a-z]{2,}){2,}")
@@ -53,7 +55,7 @@ def shown(world: worlds.World, objects: dict[str, Any]) -> Iterator[tuple[str, s
         client = Client()
         client.force_login(world.people[name])
         for address in ADDRESSES:
-            kind = "import" if address.name in OF_STUDY else OBJECTS.get(address.name, "")
+            kind = {**OBJECTS, **dict.fromkeys(OF_STUDY, "import"), **dict.fromkeys(OF_REGISTRY, "model")}.get(address.name, "")
             if address.name in seen | OPEN or (address.argument not in ("", "format") and not kind):
                 continue
             where = url(address, objects.get(kind))
@@ -78,6 +80,8 @@ def test_every_page_is_readable_by_everybody(
     site: tuple[worlds.World, dict[str, Any]], browser: Browser, live_server: Any, language: str, tmp_path: Path
 ) -> None:
     world, objects = site
+    sealed_world.prepare(world)
+    objects["model"] = ModelVersion.objects.get().uuid
     objects["import"] = planned(world, objects["study_number"], tmp_path, language).uuid
     for name in ROLES:
         choose_language(user=world.people[name], language=language)

@@ -45,7 +45,8 @@ def registered(site, effect=-1.5):
 
 
 def validated(site):
-    return registry.validate(version=registered(site), report_sha256="1" * 64, by=User.objects.system())
+    version = registered(site)
+    return registry.validate(version=version, report=sealed_world.report(version.artefact_sha256), by=User.objects.system())
 
 
 def locked(site):
@@ -154,7 +155,7 @@ def test_model_goes_through_its_states_by_command(site, tmp_path):
     data = sealed_world.artefact(-1.5)
     sha256 = hashlib.sha256(data).hexdigest()
     (trained / "model.json").write_bytes(data)
-    (trained / "report.json").write_text(json.dumps({"model_sha256": sha256, "data_sha256": "0" * 64}))
+    (trained / "report.json").write_bytes(sealed_world.report(sha256))
     study = ["--study", site.study.code]
     model("register", "--trained", str(trained), "--name", "second", "--use", "after R0 resection", "--commit", "0" * 40, *study)
     one = [*study, "--model", sha256[:12]]
@@ -186,6 +187,19 @@ def test_command_refuses_with_a_sentence(site, tmp_path):
     (trained / "report.json").write_text(json.dumps({"model_sha256": hashlib.sha256(b"{}").hexdigest(), "data_sha256": "0" * 64}))
     with pytest.raises(CommandError, match="no strategy model"):
         call_command("model", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("report", "sentence"),
+    [
+        (b"{}", "no report of a training"),
+        (b"half", "no report of a training"),
+        (sealed_world.report("f" * 64), "of another model"),
+    ],
+)
+def test_model_is_not_validated_by_a_report_that_is_not_its_own(site, report, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        registry.validate(version=registered(site), report=report, by=User.objects.system())
 
 
 PRIME = {

@@ -64,7 +64,7 @@ class Command(BaseCommand):
         study, system = self.study(options), User.objects.system()
         named = {"name": options["name"], "commit": options["commit"], "intended_use": options["use"]}
         version = registry.register(study=study, data=data, data_sha256=said["data_sha256"], by=system, **named)
-        version = registry.validate(version=version, report_sha256=hashlib.sha256(report).hexdigest(), by=system)
+        version = registry.validate(version=version, report=report, by=system)
         registry.place(version, data)
         return f"{version.artefact_sha256} is validated for tier {version.tier}"
 

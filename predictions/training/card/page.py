@@ -1,6 +1,6 @@
 """The model card as one HTML page, from the report of a training alone: nothing on it is typed by hand. Pure.
 
-The public version leaves out what would let anybody rebuild the rule: features, shares, learners and fusion (docs/blinding.md §2).
+The public version is made from the public part of the report (`public`) and holds nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from predictions.training.card import figures, tripod
+from predictions.training.card import public as parts
 from predictions.training.card.figures import Axes, Series
 from predictions.training.card.words import Language, word
 
@@ -18,7 +19,8 @@ body{font:16px/1.5 system-ui,"Noto Sans CJK SC",sans-serif;max-width:60rem;margi
 h1{font-size:1.5rem}h2{font-size:1.15rem;border-bottom:1px solid #bbb;margin-top:2rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
 td.n{text-align:right;font-variant-numeric:tabular-nums}svg{max-width:28rem;width:100%;display:inline-block;margin:.5rem 1rem .5rem 0}
-code{overflow-wrap:anywhere;font-size:.85em}.wide{overflow-x:auto}@media print{h2{break-after:avoid}svg,table{break-inside:avoid}}
+.hash{overflow-wrap:anywhere;font:.85em ui-monospace,monospace}.scroll{overflow-x:auto}
+@media print{h2{break-after:avoid}svg,table{break-inside:avoid}}
 """
 
 
@@ -27,26 +29,42 @@ def page(report: Report, language: Language, *, public: bool = False) -> str:
     said = [f"<h1>{_w('title', language)} · {_w(report['model'], language)}</h1>"]
     if public:
         said.append(f"<p>{_w('public', language)}</p>")
-    said.append(_section("use", language, f"<p>{_w('use-' + report['model'], language)}</p>"))
-    said.append(_section("performance", language, _performance(report, language)))
-    said += [part for part in _figures(report, language, public=public) if part]
-    if "policy" in report and not public:
-        said.append(_section("policy", language, _policy(report["policy"], language)))
-    said.append(_section("centers", language, _by(report.get("by_center", {}), "center", language)))
-    for name, found in report.get("subgroups", {}).items():
-        said.append(_section("subgroups", language, f"<p>{escape(name)}</p>" + _by(found, "subgroups", language)))
-    if not public:
-        said.append(_section("features", language, _features(report, language)))
-    if report.get("optimism"):
-        said.append(_section("optimism", language, _optimism(report["optimism"], language)))
-    if report.get("departures"):
-        said.append(_section("departures", language, _list([each[language] for each in report["departures"]], language)))
-    said.append(_section("limits", language, _list(report["warnings"], language)))
-    said.append(_section("tripod", language, _table([("item", "said")], tripod.items(report, language, public=public), language)))
-    said.append(_section("provenance", language, _provenance(report)))
+    said += [f"<section><h2>{heading}</h2>{body}</section>" for heading, body in sections(report, language, public=public)]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{_w("title", language)}</title>'
     lang = {"zh": "zh-Hans", "en": "en"}[language]
     return f'<!doctype html><html lang="{lang}"><head>{head}<style>{_STYLE}</style></head><body>{"".join(said)}</body></html>\n'
+
+
+def sections(report: Report, language: Language, *, public: bool = False) -> list[tuple[str, str]]:
+    """Heading and HTML of each section that has something to say."""
+    report = parts.of(report) if public else report
+    said = [
+        ("use", f"<p>{_w('use-' + report['model'], language)}</p>"),
+        ("performance", _performance(report, language)),
+        *_figures(report, language),
+        ("centers", _by(report.get("by_center", {}), "center", language)),
+        *(
+            ("subgroups", f"<p>{escape(name)}</p>" + _by(found, "subgroups", language))
+            for name, found in report.get("subgroups", {}).items()
+        ),
+        ("optimism", _optimism(report["optimism"], language) if report.get("optimism") else ""),
+        ("departures", _list([each[language] for each in report["departures"]], language) if report.get("departures") else ""),
+        *([("limits", f"<p>{_w('limits-public', language)}</p>")] if public else _of_the_rule(report, language)),
+        ("tripod", _table([("item", "said")], tripod.items(report, language, public=public), language)),
+        ("provenance", _provenance(report)),
+    ]
+    return [(_w(name, language), body) for name, body in said if body]
+
+
+def _of_the_rule(report: Report, language: Language) -> list[tuple[str, str]]:
+    """What stays with the model."""
+    shares = figures.bars(list(report["shapley"].items())[:15], title=_w("shapley", language)) if report.get("shapley") else ""
+    return [
+        ("policy", _policy(report["policy"], language) if "policy" in report else ""),
+        ("features", _features(report, language)),
+        ("shapley", shares),
+        ("limits", _list(report["warnings"], language)),
+    ]
 
 
 def _performance(report: Report, language: Language) -> str:
@@ -73,19 +91,16 @@ def _measures(found: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return rows
 
 
-def _figures(report: Report, language: Language, *, public: bool) -> list[str]:
+def _figures(report: Report, language: Language) -> list[tuple[str, str]]:
     held_out = report["held_out"]
     curves = _of_months(held_out.get("calibration", {}), "curve")
     benefit = held_out.get("net_benefit", {})
     benefits = benefit if isinstance(benefit, dict) else {"": benefit}
-    parts = ["".join(_calibration(month, rows, language) for month, rows in curves.items())]
-    parts.append("".join(_net_benefit(month, rows, language) for month, rows in benefits.items()))
-    found = [_section(name, language, part) if part else "" for name, part in zip(("calibration", "net_benefit"), parts, strict=True)]
-    if "risk_groups" in report:
-        found.append(_section("groups", language, _groups(report["risk_groups"], language)))
-    if report.get("shapley") and not public:
-        found.append(_section("shapley", language, figures.bars(list(report["shapley"].items())[:15], title=_w("shapley", language))))
-    return found
+    return [
+        ("calibration", "".join(_calibration(month, rows, language) for month, rows in curves.items())),
+        ("net_benefit", "".join(_net_benefit(month, rows, language) for month, rows in benefits.items())),
+        ("groups", _groups(report["risk_groups"], language) if "risk_groups" in report else ""),
+    ]
 
 
 def _months(month: str) -> str:
@@ -154,7 +169,11 @@ def _by(found: Mapping[str, Any], what: str, language: Language) -> str:
         value = each.get("auc", each.get("c_index"))
         shown = ("–", "") if value is None else _interval(value if isinstance(value, dict) else {"estimate": value})
         rows.append((name, str(each["n"]), str(each.get("events", "")), *shown))
-    return _table([(what, "patients", "events", "estimate", "interval")], rows, language)
+    return _table([(what, "patients", "events", "estimate", "interval")], rows, language) if rows else ""
+
+
+def _subgroup(name: str, found: Mapping[str, Any], language: Language) -> str:
+    return f"<p>{escape(name)}</p>{_by(found, 'subgroups', language)}"
 
 
 def _features(report: Report, language: Language) -> str:
@@ -166,7 +185,16 @@ def _features(report: Report, language: Language) -> str:
 
 
 def _optimism(rows: Sequence[Report], language: Language) -> str:
-    shown = [(row["shortcut"], row["measure"], f"{row['with']:.3f}", f"{row['without']:.3f}", f"{row['added']:+.3f}") for row in rows]
+    shown = [
+        (
+            word(row["shortcut"], language),
+            word(row["measure"], language),
+            f"{row['with']:.3f}",
+            f"{row['without']:.3f}",
+            f"{row['added']:+.3f}",
+        )
+        for row in rows
+    ]
     return _table([("", "measure", "with", "without", "optimism")], shown, language)
 
 
@@ -183,7 +211,8 @@ def _provenance(report: Report) -> str:
         "landmark",
     )
     rows = [(key, str(report[key])) for key in keys if key in report]
-    return "<table>" + "".join(f"<tr><th>{escape(key)}</th><td><code>{escape(value)}</code></td></tr>" for key, value in rows) + "</table>"
+    said = "".join(f'<tr><th scope="row">{escape(key)}</th><td class="hash">{escape(value)}</td></tr>' for key, value in rows)
+    return f'<table class="t">{said}</table>'
 
 
 def _interval(value: Mapping[str, Any]) -> tuple[str, str]:
@@ -194,18 +223,15 @@ def _interval(value: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _table(head: Sequence[Sequence[str]], rows: Rows, language: Language) -> str:
-    top = "".join(f"<th>{_w(name, language)}</th>" for name in head[0])
+    top = "".join(f'<th scope="col">{_w(name, language)}</th>' for name in head[0])
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><tr>{top}</tr>{body}</table></div>'
+    named = f'tabindex="0" role="group" aria-label="{", ".join(_w(name, language) for name in head[0] if name)}"'
+    return f'<div class="scroll" {named}><table class="t"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _list(items: Sequence[str], language: Language) -> str:
     shown = items or [word("none", language)]
     return "<ul>" + "".join(f"<li>{escape(each)}</li>" for each in shown) + "</ul>"
-
-
-def _section(name: str, language: Language, body: str) -> str:
-    return f"<section><h2>{_w(name, language)}</h2>{body}</section>"
 
 
 def _w(key: str, language: Language) -> str:

@@ -16,19 +16,13 @@ def items(report: Mapping[str, Any], language: Language, *, public: bool) -> lis
         ("7", _preparation(report, zh=zh)),
         ("8a", _outcome(report, zh=zh)),
         ("9b", _predictors(report, zh=zh)),
-        ("11", _missing(report, zh=zh)),
+        ("11", _missing(report, zh=zh, public=public)),
         ("12c", _building(report, zh=zh, public=public)),
-        (
-            "12e, 23a",
-            "区分度、校准与决策曲线见上，均附区间" if zh else "discrimination, calibration and net benefit as above, with intervals",
-        ),
+        ("12e, 23a", _judged(report["held_out"], zh=zh)),
         ("12d, 23b", "各中心表格见上" if zh else "by center as above"),
         ("12f, 24", "未作更新" if zh else "no updating"),
         ("12g", _identity(report, zh=zh)),
-        (
-            "15",
-            "输出为概率或风险；高低分组以训练中位数为界" if zh else "output: probabilities or risks; low and high by the training median",
-        ),
+        ("15", _output(report, zh=zh)),
         ("18f", f"SHA-256 {report.get('program_sha256', word('not_said', language))}"),
         ("21", f"n = {report['n']}, " + (f"事件 {report['events']}" if zh else f"{report['events']} events")),
         ("22", "数字形式的模型文件，仅在推断主机保存" if zh else "a file of plain numbers, kept on the inference host alone"),
@@ -65,8 +59,14 @@ def _predictors(report: Mapping[str, Any], *, zh: bool) -> str:
     return f"{count} 个候选特征，治疗前或里程碑时点取得" if zh else f"{count} candidate features, taken before treatment or at the landmark"
 
 
-def _missing(report: Mapping[str, Any], *, zh: bool) -> str:
+def _missing(report: Mapping[str, Any], *, zh: bool, public: bool) -> str:
     missing = report.get("missing", {})
+    if public and (count := report["missing_features"]):
+        return (
+            f"{count} 个特征有缺失；冻结的训练中位数插补"
+            if zh
+            else f"{count} features have missing values; frozen training medians stand in"
+        )
     if not missing:
         return "无缺失" if zh else "nothing missing"
     worst = max(missing, key=lambda name: missing[name])
@@ -81,6 +81,33 @@ def _building(report: Mapping[str, Any], *, zh: bool, public: bool) -> str:
         return f"预设 {preset}" if zh else f"preset {preset}"
     learners = ", ".join(f"{name}: {each['learner']} {each['parameters']}" for name, each in report["branches"].items())
     return f"预设 {preset}；{learners}" if zh else f"preset {preset}; {learners}"
+
+
+JUDGED = (
+    (("auc", "c_index"), "区分度", "discrimination"),
+    (("auc_t",), "随时间变化的 AUC", "AUC over time"),
+    (("brier",), "Brier 分数", "Brier score"),
+    (("calibration",), "校准", "calibration"),
+    (("net_benefit",), "决策曲线", "net benefit"),
+)
+
+
+def _judged(held_out: Mapping[str, Any], *, zh: bool) -> str:
+    """What stands above of held-out patients, and nothing else."""
+    found = [words[0 if zh else 1] for keys, *words in JUDGED if any(key in held_out for key in keys)]
+    return f"{'、'.join(found)}：见上" if zh else f"{', '.join(found)} as above"
+
+
+def _output(report: Mapping[str, Any], *, zh: bool) -> str:
+    said = {
+        "prime-r": ("客观缓解的概率", "a probability of objective response"),
+        "prime-s": ("风险；高低分组以训练中位数为界", "a risk; low and high by the training median"),
+        "strategy": (
+            "每种策略的无复发概率及区间、按登记规则推荐的策略，或弃权及其理由",
+            "recurrence-free probability of each strategy with its interval, and by a registered rule one strategy or an abstention",
+        ),
+    }
+    return said[report["model"]][0 if zh else 1]
 
 
 def _identity(report: Mapping[str, Any], *, zh: bool) -> str:

@@ -1,36 +1,65 @@
 """Which learner makes the rule: the one whose rule is worth more at centers it never saw (MD-02). Pure."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from predictions.training import slearner, tlearner
 from predictions.training.policy import propensity, rehearsal, value
-from predictions.training.policy.value import Settings
+from predictions.training.policy.value import Part, Settings
 from predictions.training.slearner import Learner
 from predictions.training.table import TrainingTable
 from predictions.training.tlearner import ArmRefused
+from predictions.training.trainer import ByCenter
 
 LEARNERS: dict[str, Learner] = {"S": slearner.fit, "T": tlearner.fit}
+Job = tuple[str, str]
+"""Learner and held-out center."""
+Work = Callable[[TrainingTable, list[Job]], list[Part]]
 
 
-def choose(table: TrainingTable, *, landmark: int, margin: float, seed: int, replicates: int) -> tuple[str, dict[str, Any]]:
-    """The name of the learner, and the report: values by held-out center, rehearsal, refusals, balance. S wins among equals."""
-    compared: dict[str, Any] = {}
-    chances = propensity.cross_fitted(table, seed=seed)
-    for name, learn in LEARNERS.items():
-        try:
-            if name == "T":
-                alpha = slearner.choose_alpha(table, landmark=landmark, learn=learn)
-                [whole] = learn(table, landmark=landmark, alpha=alpha)
-                tlearner.require_support(whole, table)
-            asked = value.by_held_out_center(table, Settings(landmark, margin, seed, learn, replicates))
-        except ArmRefused as refusal:
-            compared[name] = {"refused": str(refusal)}
-            continue
-        compared[name] = value.report(asked, table)
-        compared[name]["rehearsal"] = rehearsal.report(asked, table, chances)
-    chosen = max(compared, key=lambda name: (round(_worth(compared[name]), 6), name == "S"))
-    return chosen, {"learner": chosen, "compared": compared, "support": propensity.report(table, seed=seed)}
+@dataclass(frozen=True)
+class Rules:
+    """How each learner's rule is made and asked."""
+
+    landmark: int
+    margin: float
+    seed: int
+    replicates: int
+
+    def of(self, learner: str) -> Settings:
+        return Settings(self.landmark, self.margin, self.seed, LEARNERS[learner], self.replicates)
 
 
-def _worth(found: dict[str, Any]) -> float:
-    return float(found["value"]["estimate"]) if "value" in found else float("-inf")
+def here(rules: Rules) -> Work:
+    """Do the jobs one after another in this process."""
+    return lambda table, jobs: [value.ask(table, rules.of(learner), center) for learner, center in jobs]
+
+
+def choose(table: TrainingTable, rules: Rules, *, work: Work | None = None) -> tuple[str, dict[str, Any], ByCenter]:
+    """The learner's name; values by held-out center, rehearsal, refusals, balance; and C by held-out center. S wins among equals."""
+    chances = propensity.cross_fitted(table, seed=rules.seed)
+    compared, asked = _refused(table, rules), {}
+    centers = [str(each) for each in np.unique(table.center)]
+    jobs = [(name, center) for name in LEARNERS if name not in compared for center in centers]
+    parts = dict(zip(jobs, (work or here(rules))(table, jobs), strict=True))
+    for name in dict.fromkeys(name for name, _ in jobs):
+        asked[name] = [parts[name, center] for center in centers]
+        found = value.gathered(table, asked[name])
+        compared[name] = value.report(found, table) | {"rehearsal": rehearsal.report(found, table, chances)}
+    chosen = max(asked, key=lambda name: (round(float(compared[name]["value"]["estimate"]), 6), name == "S"))
+    report = {"learner": chosen, "compared": compared, "support": propensity.report(table, seed=rules.seed)}
+    return chosen, report, value.concordances(table, asked[chosen])
+
+
+def _refused(table: TrainingTable, rules: Rules) -> dict[str, Any]:
+    """The T-learner with its reason, where a strategy cannot carry a model of its own."""
+    try:
+        alpha = slearner.choose_alpha(table, landmark=rules.landmark, learn=tlearner.fit)
+        [whole] = tlearner.fit(table, landmark=rules.landmark, alpha=alpha)
+        tlearner.require_support(whole, table)
+    except ArmRefused as refusal:
+        return {"T": {"refused": str(refusal)}}
+    return {}

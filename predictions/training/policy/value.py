@@ -5,6 +5,7 @@ and the censoring distribution come from there too. Augmented inverse probabilit
 the propensity is (Robins 1994; Zhang 2012), with inverse weights for censoring. Pure.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,20 +44,55 @@ class Settings:
     replicates: int = REPLICATES
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one center is told by the model of all others: `Asked` for its rows, and C of that model there; None with under two events."""
+
+    outcomes: Floats
+    rule: np.ndarray
+    c_index: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"outcomes": self.outcomes.tolist(), "rule": self.rule.tolist(), "c_index": self.c_index}
+
+    @staticmethod
+    def from_json(said: Mapping[str, Any]) -> "Part":
+        return Part(np.array(said["outcomes"]), np.array(said["rule"], dtype=np.int64), said["c_index"])
+
+
 def by_held_out_center(table: TrainingTable, settings: Settings) -> Asked:
     """Each center asked by what the others teach. Centers whose absence leaves a strategy without events are asked all the same."""
+    return gathered(table, [ask(table, settings, center) for center in np.unique(table.center)])
+
+
+def ask(table: TrainingTable, settings: Settings, center: str) -> Part:
+    """One center asked by what the others teach: penalty, model, bootstrap, propensity and censoring are theirs."""
+    inside, there = table.rows(table.center != center), table.rows(table.center == center)
+    landmark, learn = settings.landmark, settings.learn
+    alpha = slearner.choose_alpha(inside, landmark=landmark, learn=learn)
+    [fitted] = learn(inside, landmark=landmark, alpha=alpha)
+    draws = bootstrap(inside, alpha=alpha, landmark=landmark, seed=settings.seed, replicates=settings.replicates, learn=learn)
+    rule = recommended(fitted, draws, there.x, table.features, settings)
+    c_index = slearner.concordance(fitted, there) if there.event.sum() >= 2 else None
+    return Part(pseudo_outcomes(fitted, inside, there, landmark), rule, c_index)
+
+
+def gathered(table: TrainingTable, parts: Sequence[Part]) -> Asked:
+    """The parts of all centers, in the order of their names, as rows of the table."""
     outcomes, rule = np.zeros((table.n, len(INTENSITY))), np.zeros(table.n, dtype=np.int64)
-    for center in np.unique(table.center):
-        inside, outside = table.rows(table.center != center), np.flatnonzero(table.center == center)
-        alpha = slearner.choose_alpha(inside, landmark=settings.landmark, learn=settings.learn)
-        [fitted] = settings.learn(inside, landmark=settings.landmark, alpha=alpha)
-        draws = bootstrap(
-            inside, alpha=alpha, landmark=settings.landmark, seed=settings.seed, replicates=settings.replicates, learn=settings.learn
-        )
-        there = table.rows(outside)
-        rule[outside] = recommended(fitted, draws, there.x, table.features, settings)
-        outcomes[outside] = pseudo_outcomes(fitted, inside, there, settings.landmark)
+    for center, part in zip(np.unique(table.center), parts, strict=True):
+        outcomes[table.center == center], rule[table.center == center] = part.outcomes, part.rule
     return Asked(outcomes, rule)
+
+
+def concordances(table: TrainingTable, parts: Sequence[Part]) -> dict[str, dict[str, Any]]:
+    """n, events and C of each center that has two events."""
+    found = {}
+    for center, part in zip(np.unique(table.center), parts, strict=True):
+        inside = table.center == center
+        if part.c_index is not None:
+            found[str(center)] = {"n": int(inside.sum()), "events": int(table.event[inside].sum()), "c_index": part.c_index}
+    return found
 
 
 def recommended(fitted: Fit, draws: list[Fit], x: Floats, features: tuple[str, ...], settings: Settings) -> np.ndarray:

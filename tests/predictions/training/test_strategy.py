@@ -1,5 +1,6 @@
 """The four-strategy model on data whose best rule is known (MD-02, PR-02, PR-05; docs/models.md)."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,7 +9,8 @@ from django.core.management import call_command
 
 from predictions.decision import INTENSITY, Strategy
 from predictions.training import artefact, slearner, synthetic, table, tlearner, trainer
-from predictions.training.policy import choice, propensity, rehearsal, value
+from predictions.training.jobs import Bench
+from predictions.training.policy import choice, fanout, propensity, rehearsal, value
 
 LANDMARK, MARGIN, DAY = 90, 0.03, 36 * 30.4375
 HELPS_SOME = synthetic.Truth(effect=(0.0, 0.3, 0.2, 0.2), interaction=(0.0, -1.3, -0.3, -0.8))
@@ -29,9 +31,9 @@ def rule(data, *, seed=1, replicates=25, learn=slearner.fit, margin=MARGIN):
     return lambda x: value.recommended(fitted, draws, x, data.features, settings)
 
 
-def share_of_the_best(seed, *, n, learn=slearner.fit):
+def share_of_the_best(seed, *, n, learn=slearner.fit, replicates=25):
     """(V(d̂) − V(best fixed)) / (V(d*) − V(best fixed)) in 4,000 new patients, by the truth."""
-    recommend = rule(rows(n, seed, HELPS_SOME), seed=seed, learn=learn)
+    recommend = rule(rows(n, seed, HELPS_SOME), seed=seed, learn=learn, replicates=replicates)
     frame = synthetic.features(4000, np.random.default_rng(seed + 10_000), images=False)
     truth = synthetic.survival(frame, HELPS_SOME, since=LANDMARK, until=DAY)
     worth = truth[np.arange(len(truth)), recommend(frame.to_numpy(float))].mean()
@@ -39,15 +41,15 @@ def share_of_the_best(seed, *, n, learn=slearner.fit):
     return (worth - fixed) / (best - fixed)
 
 
-def surgery_alone(seed, *, n):
+def surgery_alone(seed, *, n, replicates=25):
     """The share of new patients to whom surgery alone is recommended where nothing helps anybody."""
     frame = synthetic.features(1000, np.random.default_rng(seed + 10_000), images=False)
-    return float((rule(rows(n, seed), seed=seed)(frame.to_numpy(float)) == 0).mean())
+    return float((rule(rows(n, seed), seed=seed, replicates=replicates)(frame.to_numpy(float)) == 0).mean())
 
 
 def test_rule_comes_near_the_best_one():
-    """Mean of two seeds at n = 4,000; `make soak` has 20 at 10,000."""
-    assert np.mean([share_of_the_best(seed, n=4000) for seed in (1, 2)]) >= 0.8
+    """One small data set and few refits; `make soak` has 20 of 10,000 patients."""
+    assert share_of_the_best(1, n=1500, replicates=8) >= 0.5
 
 
 @pytest.mark.soak
@@ -60,8 +62,8 @@ def test_rule_comes_near_the_best_one_in_twenty_seeds(learner):
 
 
 def test_nothing_helps_and_surgery_alone_is_recommended():
-    """The first two data sets of the 50 of 10,000 patients that `make soak` has."""
-    assert np.mean([surgery_alone(seed, n=10_000) for seed in (1, 2)]) >= 0.9
+    """One small data set, whose bounds are wide; `make soak` has 50 of 10,000 patients."""
+    assert surgery_alone(1, n=1500, replicates=8) >= 0.8
 
 
 @pytest.mark.soak
@@ -74,7 +76,7 @@ def test_nothing_helps_and_surgery_alone_is_recommended_in_fifty_data_sets():
 @pytest.mark.parametrize("learner", ["S", "T"])
 def test_uniform_benefit_is_recommended(learner):
     helps = synthetic.Truth(effect=(0.0, -1.2, 0.0, 0.0), confounding=0.3)
-    recommend = rule(rows(3000, 3, helps), learn=choice.LEARNERS[learner])
+    recommend = rule(rows(1000, 3, helps), learn=choice.LEARNERS[learner], replicates=8)
     frame = synthetic.features(500, np.random.default_rng(9), images=False)
     assert (recommend(frame.to_numpy(float)) == INTENSITY.index(Strategy.TACE)).mean() >= 0.9
 
@@ -90,7 +92,7 @@ def test_order_of_rows_and_labels_changes_nothing():
 
 
 def test_artefact_of_the_t_learner_says_what_its_fit_says():
-    data = rows(1500, 5, HELPS_SOME)
+    data = rows(700, 5, HELPS_SOME)
     made = trainer.train(data, tier="0", landmark=LANDMARK, margin=MARGIN, seed=1, replicates=3, learn=tlearner.fit)
     model = artefact.load(made.artefact)
     [fitted] = tlearner.fit(data, landmark=LANDMARK, alpha=made.report["alpha"])
@@ -129,10 +131,10 @@ def test_propensity_of_a_row_never_saw_the_row():
 @pytest.fixture(scope="module")
 def asked():
     """A rule asked at held-out centers, its table, and the true values of all strategies for its patients."""
-    frame = synthetic.table(2500, seed=11, centers=5, images=False, truth=HELPS_SOME)
+    frame = synthetic.table(2500, seed=11, centers=3, images=False, truth=HELPS_SOME)
     data = table.of_frame(frame, sha256="0" * 64, landmark=LANDMARK, modalities=("clinical",))
     truth = synthetic.survival(frame[frame["time"] > LANDMARK], HELPS_SOME, since=LANDMARK, until=DAY)
-    return value.by_held_out_center(data, value.Settings(LANDMARK, MARGIN, 1, slearner.fit, 8)), data, truth
+    return value.by_held_out_center(data, value.Settings(LANDMARK, MARGIN, 1, slearner.fit, 3)), data, truth
 
 
 def test_doubly_robust_value_is_the_true_one_though_doctors_chose_by_prognosis(asked):
@@ -183,15 +185,34 @@ def test_rule_of_a_center_never_saw_the_center():
 
 
 def test_command_reports_policy_and_support(tmp_path):
-    synthetic.table(900, seed=12, images=False, truth=HELPS_SOME, centers=4).to_csv(tmp_path / "table.csv", index=False)
+    synthetic.table(700, seed=12, images=False, truth=HELPS_SOME, centers=3).to_csv(tmp_path / "table.csv", index=False)
     call_command(
         "train", "strategy", "--tier", "0", "--data", str(tmp_path / "table.csv"), "--out", str(tmp_path / "out"),
-        "--replicates", "5", "--policy-replicates", "5",
+        "--replicates", "3", "--policy-replicates", "2",
     )  # fmt: skip
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["policy"]["learner"] == "S"
     assert "SYS has" in report["policy"]["compared"]["T"]["refused"]
-    assert set(report["policy"]["compared"]["S"]["by_center"]) == {"R01", "R02", "R03", "R04"}
+    assert set(report["policy"]["compared"]["S"]["by_center"]) == {"R01", "R02", "R03"}
     assert report["policy"]["compared"]["S"]["rehearsal"]["n"] == report["n"]
     assert "一致比例" in (tmp_path / "out" / "card.zh.html").read_text()
     assert set(report["policy"]["support"]["below_support"]) == set(map(str, INTENSITY))
+
+
+def test_held_out_centers_shared_and_taken_up_again_say_the_same(tmp_path, monkeypatch):
+    """What is kept is not done again, half a file is; another seed is another training."""
+    path = tmp_path / "table.csv"
+    synthetic.table(450, seed=5, centers=3, images=False).to_csv(path, index=False)
+    source = fanout.Source(str(path), None, None, ("clinical",), LANDMARK, MARGIN, 1, 2)
+    data, _ = fanout.table_of(source)
+    seen, true = [], fanout._one
+    monkeypatch.setattr(fanout, "_one", lambda given, name: seen.append(name) or true(given, name))
+    jobs = [("S", center) for center in sorted(set(map(str, data.center)))]
+    first = fanout.workshop(source, Bench(tmp_path / "parts"))(data, jobs)
+    (tmp_path / "parts" / "S-1.json").write_text("{half")
+    again = fanout.workshop(source, Bench(tmp_path / "parts"))(data, jobs)
+    assert seen == ["S-0", "S-1", "S-2", "S-1"]
+    inline = choice.here(source.rules)(data, jobs)
+    assert [each.as_json() for each in first] == [each.as_json() for each in again] == [each.as_json() for each in inline]
+    fanout.workshop(dataclasses.replace(source, seed=2), Bench(tmp_path / "parts"))(data, jobs[:1])
+    assert len(seen) == 5

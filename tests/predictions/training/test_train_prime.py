@@ -15,6 +15,7 @@ from lxml import html
 from statsmodels.duration.hazard_regression import PHReg
 
 from predictions.training import outcome
+from predictions.training.jobs import Bench
 from predictions.training.prime import fanout, fusion, judged, laboratory, model_file, preset, shapley
 from predictions.training.table import TableRefused
 from tests.paths import SHARED
@@ -113,15 +114,15 @@ def test_stopped_training_goes_on_where_it_was(tmp_path, monkeypatch):
     own, target = laboratory.training_part(*laboratory.prepare(rows, "prime-r", landmark=0)[:2])
     jobs = list(laboratory.validation.jobs(preset.load(LIGHT)))
     seen, true = [], fanout._one
-    monkeypatch.setattr(fanout, "_one", lambda *given: seen.append(given[1:]) or true(*given))
+    monkeypatch.setattr(fanout, "_one", lambda *given: seen.append(given[1]) or true(*given))
 
     def work(given):
-        return fanout.workshop(given, tmp_path / "parts", processes=1, progress=lambda done, of: None)(own, target, jobs)
+        return fanout.workshop(given, Bench(tmp_path / "parts"))(own, target, jobs)
 
     first = work(source)
     (tmp_path / "parts" / "0-1.json").write_text("{half")
     again = work(source)
-    assert seen == [(0, 0), (0, 1), (0, 2), (0, 1)]
+    assert seen == ["0-0", "0-1", "0-2", "0-1"]
     assert [each.as_json() for each in again] == [each.as_json() for each in first]
     work(dataclasses.replace(source, seed=8))
     assert len(seen) == 7
