@@ -1,6 +1,7 @@
 """The page Models and what a training tells of itself: for the model's owner, and nothing of a rule (docs/blinding.md §2, MD-04)."""
 
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -22,8 +23,11 @@ from predictions.training.card import page, public
 from studies.models import Study
 from studies.vocabulary import Role
 from tests import world
+from tests.gates import normalise
 from tests.predictions import sealed_world
 
+CHANCE = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}-[0-9a-f-]{27}|\d\d:\d\d")
+"""Digests, addresses and minutes: what differs between any two models."""
 SECRET = "clinical_only_the_rule_knows"
 
 
@@ -100,6 +104,24 @@ def test_owner_reads_state_and_card(site, version, language, words):
     shown = ask(site, "model_owner", "model", uuid=version.uuid).content.decode()
     assert [word for word in (*words, "AC", "0.600–0.680") if word not in shown] == []
     assert f"clinical_{version.artefact_sha256}" not in shown
+
+
+def test_pages_are_the_same_whatever_a_model_recommends(db, tmp_path, settings):
+    """BL-01: surgery for everybody or TACE for most; the reports differ wherever the rule is told, the pages in digests alone."""
+    settings.VAR = tmp_path
+    site, told = world.build(), []
+    for effect in (0.0, -1.5):
+        with transaction.atomic():
+            sealed_world.prepare(site, sealed_world.artefact(effect))
+            version = ModelVersion.objects.get()
+            pages = [ask(site, "model_owner", "models"), ask(site, "model_owner", "model", uuid=version.uuid)]
+            bodies = [CHANCE.sub("·", normalise.body(each.content, {}).decode()) for each in pages]
+            told.append((version.artefact_sha256, [each.status_code for each in pages], bodies))
+            transaction.set_rollback(True)
+    (one, *same), (other, *likewise) = told
+    assert one != other
+    assert same == likewise
+    assert same[0] == [200, 200]
 
 
 def test_owner_takes_the_statement_that_two_custodians_sign(site):

@@ -138,10 +138,11 @@ class Command(BaseCommand):
         watch.begin(data.sha256)
         trainer.check(data)
         bench = Bench(options["out"] / "parts", options["processes"], watch.progress)
-        learner, policy, by_center = choice.choose(data, source.rules, work=centers.workshop(source, bench))
-        learn = choice.LEARNERS[learner]
-        trained = trainer.train(data, **named, tier=options["tier"], replicates=options["replicates"], learn=learn, by_center=by_center)
-        trained.report["policy"] = policy
+        chosen = choice.choose(data, source.rules, work=centers.workshop(source, bench))
+        more = {"learn": choice.LEARNERS[chosen.learner], "by_center": chosen.by_center}
+        trained = trainer.train(data, **named, tier=options["tier"], replicates=options["replicates"], **more)
+        trained.report["held_out"] |= chosen.foretold
+        trained.report["policy"] = chosen.report
         trained.report["warnings"] += said
         if options["feature_list"]:
             trained.report["feature_list_sha256"] = feature_list.read(options["feature_list"]).sha256

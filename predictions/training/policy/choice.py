@@ -38,8 +38,18 @@ def here(rules: Rules) -> Work:
     return lambda table, jobs: [value.ask(table, rules.of(learner), center) for learner, center in jobs]
 
 
-def choose(table: TrainingTable, rules: Rules, *, work: Work | None = None) -> tuple[str, dict[str, Any], ByCenter]:
-    """The learner's name; values by held-out center, rehearsal, refusals, balance; and C by held-out center. S wins among equals."""
+@dataclass(frozen=True)
+class Chosen:
+    """The learner; values by held-out center, rehearsal, refusals, balance; its C by held-out center, and its curves' figures there."""
+
+    learner: str
+    report: dict[str, Any]
+    by_center: ByCenter
+    foretold: dict[str, Any]
+
+
+def choose(table: TrainingTable, rules: Rules, *, work: Work | None = None) -> Chosen:
+    """Ask each learner's rule at held-out centers. S wins among equals."""
     chances = propensity.cross_fitted(table, seed=rules.seed)
     compared, asked = _refused(table, rules), {}
     centers = [str(each) for each in np.unique(table.center)]
@@ -51,7 +61,8 @@ def choose(table: TrainingTable, rules: Rules, *, work: Work | None = None) -> t
         compared[name] = value.report(found, table) | {"rehearsal": rehearsal.report(found, table, chances)}
     chosen = max(asked, key=lambda name: (round(float(compared[name]["value"]["estimate"]), 6), name == "S"))
     report = {"learner": chosen, "compared": compared, "support": propensity.report(table, seed=rules.seed)}
-    return chosen, report, value.concordances(table, asked[chosen])
+    theirs = asked[chosen]
+    return Chosen(chosen, report, value.concordances(table, theirs), value.foretold(table, theirs, rules.of(chosen)))
 
 
 def _refused(table: TrainingTable, rules: Rules) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from predictions.decision import INTENSITY, STEPS, decide
 from predictions.payload import HORIZONS
 from predictions.training import slearner
+from predictions.training.measures import over_time
 from predictions.training.measures.intervals import NORMAL, Floats, Interval
 from predictions.training.measures.resampled import Followed
 from predictions.training.policy import propensity
@@ -21,6 +22,8 @@ from predictions.training.slearner import Fit, Learner
 from predictions.training.table import TrainingTable
 from predictions.training.trainer import MONTH, bootstrap
 
+DAYS: Floats = np.array(HORIZONS) * MONTH
+"""The horizons in days from surgery."""
 LOWER = 0.025
 REPLICATES = 25
 
@@ -46,18 +49,22 @@ class Settings:
 
 @dataclass(frozen=True)
 class Part:
-    """What one center is told by the model of all others: `Asked` for its rows, and C of that model there; None with under two events."""
+    """What one center is told by the model of all others: `Asked` for its rows, survival (n, HORIZONS) under the strategy received, and
+    C of that model there; None with under two events.
+    """
 
     outcomes: Floats
     rule: np.ndarray
+    survival: Floats
     c_index: float | None
 
     def as_json(self) -> dict[str, Any]:
-        return {"outcomes": self.outcomes.tolist(), "rule": self.rule.tolist(), "c_index": self.c_index}
+        arrays = {"outcomes": self.outcomes, "rule": self.rule, "survival": self.survival}
+        return {name: each.tolist() for name, each in arrays.items()} | {"c_index": self.c_index}
 
     @staticmethod
     def from_json(said: Mapping[str, Any]) -> "Part":
-        return Part(np.array(said["outcomes"]), np.array(said["rule"], dtype=np.int64), said["c_index"])
+        return Part(np.array(said["outcomes"]), np.array(said["rule"], dtype=np.int64), np.array(said["survival"]), said["c_index"])
 
 
 def by_held_out_center(table: TrainingTable, settings: Settings) -> Asked:
@@ -74,7 +81,9 @@ def ask(table: TrainingTable, settings: Settings, center: str) -> Part:
     draws = bootstrap(inside, alpha=alpha, landmark=landmark, seed=settings.seed, replicates=settings.replicates, learn=learn)
     rule = recommended(fitted, draws, there.x, table.features, settings)
     c_index = slearner.concordance(fitted, there) if there.event.sum() >= 2 else None
-    return Part(pseudo_outcomes(fitted, inside, there, landmark), rule, c_index)
+    curves = fitted.survival(there.x, there.features, DAYS - landmark)
+    received = np.array([INTENSITY.index(each) for each in there.strategy])
+    return Part(pseudo_outcomes(fitted, inside, there, landmark), rule, curves[received, np.arange(there.n)], c_index)
 
 
 def gathered(table: TrainingTable, parts: Sequence[Part]) -> Asked:
@@ -83,6 +92,19 @@ def gathered(table: TrainingTable, parts: Sequence[Part]) -> Asked:
     for center, part in zip(np.unique(table.center), parts, strict=True):
         outcomes[table.center == center], rule[table.center == center] = part.outcomes, part.rule
     return Asked(outcomes, rule)
+
+
+def foretold(table: TrainingTable, parts: Sequence[Part], settings: Settings) -> dict[str, Any]:
+    """How near the curves foretold at held-out centers, under the strategy received, are to what came; months that follow-up reaches."""
+    months = over_time.reached(table.time, table.event, dict(zip(HORIZONS, DAYS, strict=True)))
+    if not months:
+        return {}
+    survival = np.zeros((table.n, len(HORIZONS)))
+    for center, part in zip(np.unique(table.center), parts, strict=True):
+        survival[table.center == center] = part.survival
+    places = [HORIZONS.index(month) for month in months]
+    time, days = table.time - settings.landmark, DAYS[places] - settings.landmark
+    return over_time.report(over_time.Asked(time, table.event, survival[:, places], months, days), seed=settings.seed)
 
 
 def concordances(table: TrainingTable, parts: Sequence[Part]) -> dict[str, dict[str, Any]]:

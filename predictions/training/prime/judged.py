@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from predictions.training.measures import calibration, delong, proportional, resampled
+from predictions.training.measures import calibration, delong, over_time, proportional, resampled
 from predictions.training.measures.intervals import Floats, Interval, Ints, percentile, wald
+from predictions.training.measures.over_time import SAMPLES
 from predictions.training.measures.resampled import Followed
 from predictions.training.prime.cohort import Cohort
 from predictions.training.prime.pipeline import LATE
@@ -19,8 +20,6 @@ from predictions.training.prime.targets import Response, Survival
 
 MONTH = 30.4375  # days
 HORIZONS = (6, 12, 24, 36)  # months
-SAMPLES = 500
-LEAST = 10  # events before and patients after a horizon, below which nothing is said of it
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,7 @@ class Repeat:
 
 def horizons(target: Survival) -> tuple[int, ...]:
     """The months that the follow-up reaches with enough events before and patients after them."""
-    before = [int((target.event & (target.time <= month * MONTH)).sum()) for month in HORIZONS]
-    after = [int((target.time > month * MONTH).sum()) for month in HORIZONS]
-    return tuple(month for month, dead, alive in zip(HORIZONS, before, after, strict=True) if min(dead, alive) >= LEAST)
+    return over_time.reached(target.time, target.event, {month: month * MONTH for month in HORIZONS})
 
 
 def response(target: Response, repeats: Sequence[Repeat]) -> dict[str, Any]:
@@ -112,41 +109,9 @@ def _within(patients: Followed, repeat: Repeat, name: str, tau: float) -> Floats
 
 def _timed(target: Survival, repeats: Sequence[Repeat], months: tuple[int, ...], *, seed: int) -> dict[str, Any]:
     places = [HORIZONS.index(month) for month in months]
-    days = np.array(months) * MONTH
     curves = np.mean([np.asarray(each.survival)[:, places] for each in repeats], axis=0)
-    risk = 1 - curves[:, -1]
-    once = Followed.once(target.time, target.event)
-    drawn = Followed.drawn(target.time, target.event, samples=SAMPLES, seed=seed)
-    area, area_drawn = resampled.areas(once, risk, days), resampled.areas(drawn, risk, days)
-    score, score_drawn = resampled.brier(once, curves, days), resampled.brier(drawn, curves, days)
-    plain = np.tile(_kaplan_meier(target, days), (len(risk), 1))
-    null = resampled.brier(once, plain, days)
-    null_drawn = resampled.brier(drawn, plain, days)
-    found: dict[str, Any] = {
-        "auc_t": {str(m): percentile(float(area[0, i]), area_drawn[:, i]).as_json() for i, m in enumerate(months)},
-        "brier": {str(m): percentile(float(score[0, i]), score_drawn[:, i]).as_json() for i, m in enumerate(months)},
-        "brier_scaled": {
-            str(m): percentile(float(1 - score[0, i] / null[0, i]), 1 - score_drawn[:, i] / null_drawn[:, i]).as_json()
-            for i, m in enumerate(months)
-        },
-        "calibration": {
-            str(m): calibration.curve(calibration.Outcome(target.event, target.time, float(day)), 1 - curves[:, i])
-            for i, (m, day) in enumerate(zip(months, days, strict=True))
-        },
-        "net_benefit": {
-            str(m): calibration.net_benefit(calibration.Outcome(target.event, target.time, float(day)), 1 - curves[:, i])
-            for i, (m, day) in enumerate(zip(months, days, strict=True))
-        },
-    }
-    if len(months) > 1:
-        found["ibs"] = percentile(float(resampled.integrated(score, days)[0]), resampled.integrated(score_drawn, days)).as_json()
-    return found
-
-
-def _kaplan_meier(target: Survival, days: Floats) -> Floats:
-    outcome = [calibration.Outcome(target.event, target.time, float(day)) for day in days]
-    everybody = np.ones(len(target.time), dtype=np.bool_)
-    return np.array([1 - each.risk(everybody) for each in outcome])
+    asked = over_time.Asked(target.time, target.event, curves, months, np.array(months) * MONTH)
+    return over_time.report(asked, seed=seed)
 
 
 def _area(target: Response, repeats: Sequence[Repeat], name: str) -> Interval:

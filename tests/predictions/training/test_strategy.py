@@ -154,6 +154,24 @@ def test_doubly_robust_value_is_the_true_one_though_doctors_chose_by_prognosis(a
     assert report["gain_over_best_fixed"]["lower"] < true_value - truth.mean(axis=0).max() < report["gain_over_best_fixed"]["upper"]
 
 
+def test_curves_foretold_at_held_out_centers_are_near_what_came():
+    """By the truth of the generator: S(36) under the strategy received, at centers that had no part in the model."""
+    frame = synthetic.table(1500, seed=21, centers=3, images=False, truth=HELPS_SOME)
+    data = table.of_frame(frame, sha256="0" * 64, landmark=LANDMARK, modalities=("clinical",))
+    settings = value.Settings(LANDMARK, MARGIN, 1, slearner.fit, 1)
+    parts = [value.ask(data, settings, center) for center in np.unique(data.center)]
+    late = frame[frame["time"] > LANDMARK]
+    truth = synthetic.survival(late, HELPS_SOME, since=LANDMARK, until=DAY)
+    received = np.array([INTENSITY.index(each) for each in data.strategy])
+    for center, part in zip(np.unique(data.center), parts, strict=True):
+        inside = np.flatnonzero(data.center == center)
+        assert abs(part.survival[:, 2] - truth[inside, received[inside]]).mean() < 0.08
+    found = value.foretold(data, parts, settings)
+    assert set(found["brier"]) == {"12", "24", "36"}
+    assert found["brier_scaled"]["36"]["lower"] > 0
+    assert all(abs(row["predicted"] - row["observed"]) < 0.15 for row in found["calibration"]["36"])
+
+
 def test_rehearsal_says_what_the_comparison_will_rest_on(asked):
     """Consistent fraction and events counted by hand; weights of who could have been either balance to the effective sample size."""
     found, data, _ = asked
@@ -195,6 +213,7 @@ def test_command_reports_policy_and_support(tmp_path):
     assert "SYS has" in report["policy"]["compared"]["T"]["refused"]
     assert set(report["policy"]["compared"]["S"]["by_center"]) == {"R01", "R02", "R03"}
     assert report["policy"]["compared"]["S"]["rehearsal"]["n"] == report["n"]
+    assert {"auc_t", "brier", "brier_scaled", "calibration", "net_benefit"} <= set(report["held_out"])
     assert "一致比例" in (tmp_path / "out" / "card.zh.html").read_text()
     assert set(report["policy"]["support"]["below_support"]) == set(map(str, INTENSITY))
 
