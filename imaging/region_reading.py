@@ -4,8 +4,10 @@ Nothing is resampled: a segmentation's voxels must lie on the image's, a structu
 several regions the reader names one; the platform never guesses.
 """
 
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +15,10 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from imaging import contours, region_files, segmentation, structure_set
-from imaging.malformed import MALFORMED
+from imaging.malformed import DAMAGED
 from imaging.radiomics_grid import beside
 from imaging.radiomics_refusal import Refused, Sentence
 from imaging.region_files import Kind
@@ -56,21 +58,34 @@ def read(path: Path, kind: Kind, volume: Volume, chosen: int | None) -> Reading:
     return Reading(alignment(labels, volume.image))
 
 
-def _dicom(path: Path, volume: Volume, chosen: int | None) -> Reading:
+@contextmanager
+def _undamaged() -> Iterator[None]:
+    """Read within this what a stranger wrote: whatever pydicom stumbles over, however late, is a refusal."""
     try:
-        dataset = pydicom.dcmread(path)
-    except (InvalidDicomError, EOFError, *MALFORMED) as error:
+        yield
+    except Refused:
+        raise  # it is a ValueError itself, and knows more
+    except (InvalidDicomError, BytesLengthException, RecursionError, *DAMAGED) as error:
         raise Refused(Sentence("dicom_damaged", "The DICOM file is damaged; export it again.")) from error
-    match str(dataset.get("SOPClassUID", "")):
-        case uid if uid in segmentation.SOP_CLASSES:
-            return _segmentation(Segmentation(dataset), volume, chosen)
-        case structure_set.SOP_CLASS:
-            return _structures(structure_set.read(dataset), volume, chosen)
+
+
+def _dicom(path: Path, volume: Volume, chosen: int | None) -> Reading:
+    with _undamaged():
+        dataset = pydicom.dcmread(io.BytesIO(path.read_bytes()))  # of a file, an element said to have 4 GiB would be given room for them
+        sop_class = str(dataset.get("SOPClassUID", ""))
+    if sop_class in segmentation.SOP_CLASSES:
+        return _segmentation(dataset, volume, chosen)
+    if sop_class == structure_set.SOP_CLASS:
+        with _undamaged():
+            structures = structure_set.read(dataset)
+        return _structures(structures, volume, chosen)
     raise Refused(Sentence("dicom_other", "This DICOM file holds no outline: send a segmentation (SEG) or a structure set (RTSTRUCT)."))
 
 
-def _segmentation(held: Segmentation, volume: Volume, chosen: int | None) -> Reading:
-    planes = {number: held.planes(number) for number in held.numbers if chosen in (None, number)}
+def _segmentation(dataset: pydicom.Dataset, volume: Volume, chosen: int | None) -> Reading:
+    with _undamaged():
+        held = Segmentation(dataset)
+        planes = {number: held.planes(number) for number in held.numbers if chosen in (None, number)}
     sizes = {number: sum(_millilitres(plane) for plane in of) for number, of in planes.items() if of}
     number = _only(sizes, held.labels, chosen, held.numbers)
     return _placed(planes[number], volume)

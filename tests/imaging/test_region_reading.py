@@ -1,8 +1,11 @@
 """Segmentations, structure sets and label maps held against a series: counted by hand, refused by how much (MD-08)."""
 
+import io
+import random
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
@@ -196,3 +199,55 @@ def test_other_dicom_objects_are_refused(volume: Volume, tmp_path: Path) -> None
 @pytest.mark.parametrize("start", [b"", b"%PDF-1.7", b"PK\x03\x04", bytes(4096)])
 def test_other_files_are_no_outlines(start: bytes) -> None:
     assert kind_of(start) is None
+
+
+def harmed(data: bytes, chance: random.Random) -> bytes:
+    """A file with bytes changed, lengths made endless or nothing, parts cut out, and parts repeated inside others."""
+    spoiled = bytearray(data)
+    for _ in range(chance.choice([1, 1, 2, 5, 20])):
+        at, other = chance.randrange(132, len(spoiled)), chance.randrange(132, len(spoiled))
+        match chance.randrange(4):
+            case 0:
+                spoiled[at] = chance.randrange(256)
+            case 1:
+                spoiled[at : at + 4] = chance.choice([b"\xff" * 4, bytes(4), b"\xfe\xff\x00\xe0", b"\1\0\0\0"])
+            case 2:
+                del spoiled[at : at + chance.randrange(1, 40)]
+            case _:
+                spoiled[at:at] = spoiled[other : other + chance.randrange(1, 300)]
+    return bytes(spoiled)
+
+
+def nested(data: bytes, depth: int) -> bytes:
+    """A structure set whose first contour carries itself, again and again."""
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    for _ in range(depth):
+        around = pydicom.Dataset()
+        around.ROIContourSequence = [pydicom.Dataset()]
+        around.ROIContourSequence[0].ContourSequence = [contour]
+        contour = around
+    dataset.ROIContourSequence[0].ContourSequence = [contour]
+    out = io.BytesIO()
+    dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore")  # what pydicom thinks of it is no fault here
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_a_file_is_harmed_by_it_is_read_or_refused(volume: Volume, tmp_path: Path, seed: int) -> None:
+    """Done 6: nothing a stranger's SEG or RTSTRUCT holds, at any depth, ends in anything but a reading or a sentence."""
+    chance = random.Random(seed)
+    whole = [structure_set({1: [square(-10.5, -8.5, -0.5, -0.5, z) for z in (5.0, 7.5)]}), segmentation({1: CUBE, 2: 1 - CUBE})]
+    for turn in range(150):
+        try:
+            held(harmed(whole[turn % 2], chance), volume, tmp_path, chance.choice([None, 1, 2]))
+        except Refused as refused:
+            assert refused.sentences
+
+
+@pytest.mark.parametrize("depth", [1, 40])
+def test_structure_set_nested_in_itself_is_refused(volume: Volume, tmp_path: Path, depth: int) -> None:
+    data = nested(structure_set({1: [square(-10.5, -8.5, -0.5, -0.5, 5.0)]}), depth)
+    with pytest.raises(Refused):
+        held(data, volume, tmp_path)

@@ -8,8 +8,8 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from accounts.models import User
-from imaging import assessment, ingest, region_checks, regions, viewing
-from imaging.models import Roi, Series
+from imaging import assessment, draft_work, ingest, region_checks, regions, viewing
+from imaging.models import Draft, Roi, Series
 from imaging.series import pick_phase
 from studies.vocabulary import Role
 from tests.imaging import world as worlds
@@ -128,3 +128,42 @@ def test_viewer_works_by_links_without_scripts(scene: Scene, enter: Callable[...
     page.click("#viewer .seg >> text=bone window")
     assert "14/24" in page.inner_html("#viewer")
     assert page.locator("#viewer image").count() == 2
+
+
+def test_reader_draws_a_box_and_takes_the_draft(scene: Scene, enter: Callable[..., Page]) -> None:
+    """A box drawn with the mouse on 64 × 64 pixels, kept while paging; the draft lies over the slices until he takes it on the page."""
+    page, said = enter(), []
+    page.on("console", lambda message: said.append(message.text))
+    pane = page.locator("#viewer .panes .panel").first
+    pane.locator("details summary").click()
+    picture = pane.locator("figure > svg").bounding_box()
+    assert picture is not None
+    side = min(picture["width"], picture["height"])
+    left, top = picture["x"] + (picture["width"] - side) / 2, picture["y"] + (picture["height"] - side) / 2
+    page.mouse.move(left + side * 20.5 / 64, top + side * 16.5 / 64)
+    page.mouse.down()
+    page.mouse.move(left + side * 39.5 / 64, top + side * 43.5 / 64, steps=4)
+    page.mouse.up()
+    page.keyboard.press("PageDown")
+    page.locator(SHOWN, has_text="23/24").nth(1).wait_for()
+    pane.locator("input[name=last]").fill("16")
+    values = {name: pane.locator(f"input[name={name}]").input_value() for name in ("left", "right", "top", "bottom", "first", "last")}
+    assert values == {"left": "21", "right": "40", "top": "17", "bottom": "44", "first": "13", "last": "16"}
+    pane.locator("form[data-box] button").click()
+    page.wait_for_selector("#draft-state progress")
+    draft = Draft.objects.get()
+    assert draft.box == [12, 16, 20, 15, 43, 39]
+    draft_work.sweep()
+    assert Draft.objects.get().state == "drafted", Draft.objects.get().findings
+    page.goto(f"{scene.address}?place=14")
+    assert page.locator("#viewer svg.roi.machine polygon").count() >= 1
+    page.set_viewport_size({"width": 400, "height": 900})
+    assert [fault for judge in JUDGES for fault in judge(page, "en")] == []
+    page.goto(reverse("series", args=[draft.series.uuid]))
+    assert [fault for judge in JUDGES for fault in judge(page, "en")] == []
+    page.check("#draft input[name=treatment_known][value=no]")
+    page.fill("#id_draft_reason", "drafted and looked at")
+    page.click("#draft button.pri")
+    region_checks.sweep()
+    assert Roi.objects.get(series=draft.series, state="aligned").origin == "draft"
+    assert not [text for text in said if "Content Security Policy" in text or "Error" in text]
