@@ -128,6 +128,7 @@ def test_page_asks_shows_and_hands_in(series: Series, world: World) -> None:
     assert draft_work.sweep() == 1
     page = client.get(reverse("series", args=[series.uuid]), headers={"Accept-Language": "en"}).content.decode()
     assert "Machine draft by own 2, 546 voxels. It counts nowhere until a reader takes it" in page
+    assert reverse("draft-take", args=[draft.uuid]) in page
     file = client.get(reverse("draft-mask", args=[draft.uuid]))
     path = Path(file["Content-Disposition"].split('"')[1])
     assert path.name == f"{series.participant.study_number}-draft.nii.gz"

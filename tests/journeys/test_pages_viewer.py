@@ -161,6 +161,7 @@ def test_reader_draws_a_box_and_takes_the_draft(scene: Scene, enter: Callable[..
     assert [fault for judge in JUDGES for fault in judge(page, "en")] == []
     page.goto(reverse("series", args=[draft.series.uuid]))
     assert [fault for judge in JUDGES for fault in judge(page, "en")] == []
+    page.reload()  # the last judge takes away what is English
     page.check("#draft input[name=treatment_known][value=no]")
     page.fill("#id_draft_reason", "drafted and looked at")
     page.click("#draft button.pri")
