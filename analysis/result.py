@@ -89,7 +89,7 @@ def _both(comparison: Comparison, said: dict[str, Any], study: Study) -> dict[st
             {"title": _("Unadjusted"), "svg": _chart(comparison, comparison.naive, _("Unadjusted"), _("At risk"))},
             {"title": _("Adjusted"), "svg": _chart(comparison, comparison.adjusted, _("Adjusted"), _("Effective"))},
         ],
-        "balance": [{"label": label, "before": f"{one.before:+.2f}", "after": f"{one.after:+.2f}"} for label, one in labelled],
+        "balance": [{"label": label, "before": _signed(one.before), "after": _signed(one.after)} for label, one in labelled],
         "balance_chart": balance_chart(labelled, _("Balance before and after weighting"), _("Standardised difference")),
         "without_overlap": comparison.without_overlap,
         "replicates": comparison.replicates,
@@ -98,6 +98,11 @@ def _both(comparison: Comparison, said: dict[str, Any], study: Study) -> dict[st
         "e_value_of_limit": _number(float(said.get("e_value_of_limit", "nan")), "{:.1f}"),
         "points": _points(comparison),
     }
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a true sign; what rounds to zero has none."""
+    return _number(value, "{:+.2f}") if round(value, 2) else "0.00"
 
 
 def _verdict(ratio: Estimate) -> str:
