@@ -67,9 +67,9 @@ class Pooled:
     def between_visits(self, day: int) -> tuple[float, float] | None:
         """The lowest and highest recurrence-free share at a day where a recurrence is only known to lie between two checks (EP-07).
 
-        None where there is no curve or nobody was followed so far.
+        None where there is no curve, or fewer than ten are at risk then.
         """
-        if self.curve is None or max(outcomes.rfs.time for _followed, outcomes in self.known) < day:
+        if self.curve is None or self.curve.number_at_risk(day)[0] < LEAST_PATIENTS:
             return None
         left = [free_until(outcomes, followed.history) for followed, outcomes in self.known]
         right = [outcomes.rfs.time if outcomes.rfs.event else math.inf for _followed, outcomes in self.known]
