@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, ledger, moment
 from accounts.canonical import canonical, number
 from accounts.models import LedgerRow, User
-from analysis import cut_numbers, cut_parquet, cut_variants, dummy_tags, opening_check, r_script
+from analysis import adtte, cut_numbers, cut_parquet, cut_variants, dummy_tags, opening_check, r_script
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
 from analysis.strategy import Rule
@@ -141,6 +141,7 @@ def _readable(study: Study, table: bytes) -> dict[str, bytes]:
     return {
         CSV: table,
         PARQUET: cut_parquet.of_table(table),
+        adtte.FILE: adtte.of_table(table, study.code),
         "dictionary.csv": cut_numbers.dictionary(columns),
         "numbers.json": canonical(found) + b"\n",
         "analysis.R": r_script.for_cut(days),

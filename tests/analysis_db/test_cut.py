@@ -174,6 +174,23 @@ def test_same_rows_and_day_give_the_same_bytes(site, tmp_path):
     assert again.manifest["head"]["index"] == manifest["head"]["index"] + 1
 
 
+def test_adtte_says_the_same_times_with_its_own_sign_of_censoring(site):
+    """ADaM: CNSR 0 is an event; a death without recurrence competes with one (EP-05). By the histories above."""
+    numbers = list(histories(site))
+    made = cut.freeze(study=site.study, kind="blinded", on=site.study.today())
+    rows = list(csv.DictReader(io.StringIO(made.files["adtte.csv"].decode())))
+    found = {(row["USUBJID"], row["PARAMCD"]): (row["AVAL"], row["CNSR"], row["EVNTDESC"] or row["CNSDTDSC"]) for row in rows}
+    recurs, free, died, *_others = (f"TEST-{number}" for number in numbers)
+    assert len(rows) == 3 * len(numbers)
+    assert found[recurs, "RFS"] == found[recurs, "TTR"] == ("270", "0", "Recurrence")
+    assert found[recurs, "OS"] == ("500", "0", "Death")
+    assert found[free, "RFS"] == ("540", "1", "Last adequate assessment free of disease")
+    assert found[free, "OS"] == ("730", "1", "Last known alive")
+    assert found[died, "RFS"] == ("400", "0", "Death") and found[died, "TTR"] == ("400", "2", "Death without recurrence")
+    for row in rows:
+        assert date.fromisoformat(row["ADT"]) - date.fromisoformat(row["STARTDT"]) == timedelta(days=int(row["AVAL"]))
+
+
 def test_parquet_says_what_the_table_says(site):
     """Whole numbers and days as such; an empty cell is null."""
     histories(site)
@@ -196,7 +213,7 @@ def test_statistician_takes_a_cut_from_the_page_and_nobody_else_can(site):
     taken = client.post(reverse("cut-new"))
     with zipfile.ZipFile(io.BytesIO(taken.content)) as packed:
         files = {name: packed.read(name) for name in packed.namelist()}
-    beside = {"SHA256SUMS", "analysis.R", "cut.parquet", "dictionary.csv", "dummy_tags.csv", "manifest.json", "numbers.json"}
+    beside = {"SHA256SUMS", "adtte.csv", "analysis.R", "cut.parquet", "dictionary.csv", "dummy_tags.csv", "manifest.json", "numbers.json"}
     assert set(files) == {"cut.csv"} | beside
     digest = hashlib.sha256(files["cut.csv"]).hexdigest()
     assert [json.loads(row.body)["cut"] for row in ledger.rows("TEST") if row.kind == "cut"] == [digest]
