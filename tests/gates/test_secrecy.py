@@ -1,8 +1,10 @@
-"""Before opening nobody of the site can read or rebuild a prediction: not from tables, logs, tasks or files (PR-08, SL-05, SL-07).
+"""Before opening nobody of the site can read or rebuild a prediction: not from tables, logs, tasks, files, pages or exports (PR-08, SL-05,
+SL-07).
 
 The seals are opened here with the custodians' keys, so that it is known what to look for; one number is a canary, 0.123456789.
 """
 
+import io
 import json
 import logging
 import os
@@ -11,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
 from psycopg import sql
 
 from accounts import audit
@@ -34,6 +39,7 @@ from prime_platform.demo import custody
 from prime_platform.embedded import keys, state
 from tests import cluster, world
 from tests.gates import rules, scenario
+from tests.gates.test_addresses import ADDRESSES, PLAIN, url
 from tests.predictions import sealed_world
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +60,8 @@ class Scene:
     numbers: set[str]
     output: str
     scratch: list[str]
+    taken: list[Path]
+    """What people took away: pages as they were shown, and every file of every export."""
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +96,39 @@ def _scene(place: Path) -> Scene:
     assert done.returncode == 0, done.stderr
     said = list(scenario.said().values())
     left = [path.name for path in scratch.iterdir()]
-    return Scene(var, who, said, {each for payload in said for each in numbers(payload)}, done.stdout + done.stderr, left)
+    taken = list(_taken(site, place / "taken"))
+    return Scene(var, who, said, {each for payload in said for each in numbers(payload)}, done.stdout + done.stderr, left, taken)
+
+
+TAKEN_BY = ("data_manager", "coordinator01", "blinded_statistician")
+"""Who together see most: everything of the study, everything of a center, the cuts."""
+
+
+def _taken(site: world.World, folder: Path) -> Iterator[Path]:
+    """Every page without an object in its address as each of them sees it, and every kind of export; archives file by file."""
+    folder.mkdir(mode=0o755)
+    plain = [address for address in ADDRESSES if address.name in PLAIN]
+    for name in TAKEN_BY:
+        browser = Client()
+        browser.force_login(site.people[name])
+        answers = {address.name: browser.get(url(address)) for address in plain}
+        answers |= {f"export-{kind}": browser.post(reverse("exports"), {"kind": kind}) for kind in ("csv", "parquet", "odm", "redcap")}
+        answers["cut"] = browser.post(reverse("cut-new"))
+        for what, answer in answers.items():
+            for number, content in enumerate(_files_of(answer.getvalue())):
+                path = folder / f"{name}.{what}.{number}"
+                path.write_bytes(content)
+                path.chmod(0o644)
+                yield path
+
+
+def _files_of(said: bytes) -> Iterator[bytes]:
+    if not said.startswith(b"PK"):
+        yield said
+        return
+    with zipfile.ZipFile(io.BytesIO(said)) as packed:
+        for each in packed.namelist():
+            yield packed.read(each)
 
 
 def _as(who: state.Identities, part: str, var: Path, command: list[str], told: str = "", **more: str) -> subprocess.CompletedProcess[str]:
@@ -282,6 +322,7 @@ def test_site_users_cannot_rebuild_a_prediction(scene: Scene, part: str) -> None
     assert rebuilt["cells"] > 500
     assert [path for path in rebuilt["read"] if path.startswith(CLOSED[part])] == []
     assert any(path.startswith(f"keys/{part}/") for path in rebuilt["read"])
+    assert len([path for path in rebuilt["read"] if path.startswith("taken/")]) == len(scene.taken) > 3 * len(PLAIN)
 
 
 @pytest.mark.parametrize("part", CLOSED)
@@ -323,11 +364,13 @@ def test_model_planted_in_a_table_that_the_site_reads_gives_the_prediction(scene
 
 
 def _rebuild(scene: Scene, part: str, login: str) -> Any:
-    files = json.dumps([str(path) for path in scene.var.rglob("*") if path.is_file()])
+    files = json.dumps([str(path) for path in (*scene.var.rglob("*"), *scene.taken) if path.is_file()])
     done = _as(scene.who, part, scene.var, [sys.executable, "-m", "tests.gates.rebuild"], told=files, DATABASE_URL=_url(login))
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    return said | {"read": [str(Path(name).relative_to(scene.var)) for name in said["read"]]}
+    return said | {
+        "read": [str(Path(name).relative_to(scene.var if scene.var in Path(name).parents else scene.var.parent)) for name in said["read"]]
+    }
 
 
 def _needs_users(scene: Scene) -> None:
@@ -340,3 +383,12 @@ def test_files_outside_the_inference_host_tell_nothing(scene: Scene) -> None:
     paths = [path for path in scene.var.rglob("*") if path.is_file() and not path.is_relative_to(scene.var / "infer")]
     assert any(path.is_relative_to(scene.var / "anchors") for path in paths)
     assert telling([(str(path), path.read_bytes().decode("latin-1")) for path in paths], scene) == []
+
+
+def test_nothing_that_people_take_away_holds_a_number_of_a_prediction(scene: Scene) -> None:
+    """BL-01, SL-07: pages and exports, of the roles who see most."""
+    names = {path.name.rsplit(".", 1)[0] for path in scene.taken}
+    assert {"data_manager.export-csv", "data_manager.cut", "blinded_statistician.cut", "coordinator01.worklist"} <= names
+    assert len([path for path in scene.taken if path.name.startswith("data_manager.export-")]) > 4 * 4
+    holding = [path.name for path in scene.taken if any(each.encode() in path.read_bytes() for each in scene.numbers)]
+    assert holding == []
