@@ -24,6 +24,27 @@ def test_catalogue_equals_the_table():
     assert granted == expected
 
 
+@pytest.mark.django_db
+def test_nothing_is_granted_to_everybody_or_by_column():
+    """SE-09: the table of rules is all there is; a grant to PUBLIC or of one column would stand beside it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.table_privileges WHERE table_schema = 'public' AND grantee = 'PUBLIC'")
+        assert cursor.fetchall() == []
+        cursor.execute(
+            "SELECT DISTINCT table_name, grantee, privilege_type FROM information_schema.column_privileges"
+            " WHERE table_schema = 'public' AND grantee <> 'prime_owner'"
+        )
+        by_column = set(cursor.fetchall())
+    rules = {
+        (table, login, privileges.VERBS[letter])
+        for table, rule in privileges.tables().items()
+        for login, letters in rule.items()
+        for letter in letters
+        if letter != "D"
+    }
+    assert by_column == rules
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("login", privileges.LOGINS)
 def test_every_forbidden_select_is_refused_to_the_login_itself(login_connection, login):
