@@ -49,26 +49,30 @@ def people(story: Story) -> dict[str, User | None]:
     return {name: person for name, person in story.site.people.items() if not name.endswith("02")} | {STRANGER: None}
 
 
-def ask_everything(story: Story, *, who: Iterable[str] = (), names: Iterable[str] = ()) -> dict[Asked, Answer]:
+def ask_everything(story: Story, *, who: Iterable[str] = (), names: Iterable[str] = (), thorough: bool = False) -> dict[Asked, Answer]:
     """Every answer of the platform as it stands; `who` and `names` narrow the people and the addresses.
 
-    GET is asked of every address in every phase. The phase with most to tell is asked about every object, and about the first of
-    each kind by the other methods as well: POST (empty) of every address, HEAD and OPTIONS of those that answer the person's GET.
-    The other phases are asked about the first object of a kind, and about all where a participant is shown. Before there are
-    objects, only addresses without.
+    GET is asked of every address about the first object of its kind, and about every participant where one is shown. The phase with
+    most to tell is asked by the other methods as well: POST (empty) of every address by everybody, HEAD and OPTIONS by the first whose
+    GET is answered (what they run is the code of GET, or none). If `thorough`, by all of those, and GET about every object. Before there
+    are objects, only addresses without.
     """
     everybody, digests = people(story), known_digests()
     most = story.site.study.phase == "accrual"
     found: dict[Asked, Answer] = {}
+    shown: set[str] = set()
     with counted_once():
         for name in who or everybody:
             asker = _Asker(everybody[name], digests)
             for address in (each for each in ADDRESSES if not names or each.name in names):
                 for place, target in enumerate(_targets(story, address)):
-                    if place and not most and address.name not in SHOWS_PARTICIPANT:
+                    if place and not (most and thorough) and address.name not in SHOWS_PARTICIPANT:
                         break
-                    for method, answer in asker.ask_for(url(address, target), all_methods=most and not place):
+                    also = ("POST", *(() if address.name in shown else ("HEAD", "OPTIONS"))) if most and not place else ()
+                    for method, answer in asker.ask_for(url(address, target), also):
                         found[name, method, address.name, str(target or "")] = answer
+                        if method == "HEAD" and not thorough:
+                            shown.add(address.name)
     return found
 
 
@@ -122,13 +126,13 @@ class _Asker:
         heads = {digest: whose for digest, whose in digests.items() if whose.startswith("head ")}
         self.digests = digests if held & normalise.MAY_SEE_DIGESTS else heads if held & normalise.MAY_SEE_HEADS else {}
 
-    def ask_for(self, path: str, *, all_methods: bool) -> Iterator[tuple[str, Answer]]:
-        """The answers to the methods that are to be tried on one address."""
+    def ask_for(self, path: str, also: Iterable[str]) -> Iterator[tuple[str, Answer]]:
+        """The answers to GET and to the further methods; HEAD and OPTIONS only where GET is answered."""
         answer = self.ask("GET", path)
         yield "GET", answer
-        further = ("POST", *(("HEAD", "OPTIONS") if answer.status == HTTPStatus.OK else ())) if all_methods else ()
-        for method in further:
-            yield method, self.ask(method, path)
+        for method in also:
+            if method == "POST" or answer.status == HTTPStatus.OK:
+                yield method, self.ask(method, path)
 
     def ask(self, method: str, path: str) -> Answer:
         content_type = "application/json" if path.startswith(("/api/", "/edge/")) else "application/x-www-form-urlencoded"
@@ -155,14 +159,14 @@ def _close(response: HttpResponseBase) -> None:
 
 
 def _targets(story: Story, address: Address) -> list[UUID | str | None]:
-    """The objects to ask an address for; one whose kind is not listed is asked for everything there is."""
+    """The objects to ask an address for; where the story has none of its kind, another kind's, which is answered as one that never was."""
     if address.name in GATEWAY:
         return ["0" * 64]
     if address.name in OBJECTS:
         return list(story.of(OBJECTS[address.name]))
     if address.argument in ("", "format"):
         return [None]
-    return [each for kind in story.objects for each in story.of(kind)]
+    return list(story.of("participant")[:1])
 
 
 def _first_difference(one: Any, other: Any) -> str:

@@ -30,6 +30,10 @@ SELECT d.adrelid::regclass::text, a.attname, pg_get_expr(d.adbin, d.adrelid) FRO
 JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE pg_get_expr(d.adbin, d.adrelid) ~ '(now|timestamp)\\(\\)'
 """
 SEQUENCES = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace"
+DRAWN = (
+    "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences WHERE last_value IS NOT NULL"
+    " AND schemaname = 'public'"
+)
 FIRST_KEY = 1_000_000
 
 
@@ -47,6 +51,24 @@ def world() -> Iterator[pytest.MonkeyPatch]:
         transaction.set_rollback(True)
 
 
+@contextmanager
+def trying() -> Iterator[None]:
+    """What is tried meanwhile leaves nothing: its rows are undone, and keys and identities go on as if none had been drawn."""
+    with pytest.MonkeyPatch.context() as patch, transaction.atomic(), connection.cursor() as cursor:
+        patch.setattr(uuid, "os", SimpleNamespace(urandom=_counted("tried")))
+        cursor.execute(DRAWN)
+        drawn = cursor.fetchall()
+        yield
+        _draw_from(drawn)
+        transaction.set_rollback(True)
+
+
+def _draw_from(drawn: list[tuple[str, int]]) -> None:
+    with connection.cursor() as cursor:
+        for sequence, last in drawn:
+            cursor.execute("SELECT setval(%s, %s)", [sequence, last])
+
+
 def _stop_the_defaults(patch: pytest.MonkeyPatch) -> None:
     """A column whose default is the clock has held the clock itself since its class was made."""
     for model in apps.get_models():
@@ -55,14 +77,14 @@ def _stop_the_defaults(patch: pytest.MonkeyPatch) -> None:
                 patch.setitem(column.__dict__, "_get_default", lambda: INSTANT)
 
 
-def _counted() -> object:
+def _counted(kind: str = "row") -> object:
     """What uuid4 draws from: the same bytes in the same order, in every world."""
     drawn = 0
 
     def urandom(size: int) -> bytes:
         nonlocal drawn
         drawn += 1
-        return hashlib.sha256(f"row {drawn}".encode()).digest()[:size]
+        return hashlib.sha256(f"{kind} {drawn}".encode()).digest()[:size]
 
     return urandom
 
@@ -83,5 +105,4 @@ def _stop_the_database() -> None:
         for table, column, _ in cursor.fetchall():
             cursor.execute(f'ALTER TABLE {table} ALTER COLUMN "{column}" SET DEFAULT stopped.now()')
         cursor.execute(SEQUENCES)
-        for (sequence,) in cursor.fetchall():
-            cursor.execute("SELECT setval(%s, %s)", [sequence, FIRST_KEY])
+        _draw_from([(sequence, FIRST_KEY) for (sequence,) in cursor.fetchall()])

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db.models import Case, IntegerField, Value, When
 from django.http import HttpRequest, HttpResponseBase
 
@@ -13,6 +15,7 @@ from accounts.models import User
 from predictions.decision import Strategy
 from predictions.payload import Payload
 from prime_platform import navigation, pages
+from prime_platform.celery import app
 from prime_platform.middleware import NoStoreMiddleware
 from studies import milestones
 from studies.api import ParticipantViewSet
@@ -98,14 +101,39 @@ def status(patch: pytest.MonkeyPatch, story: Story, said: Said) -> None:
     _answering(patch, accepted)
 
 
+def task_for_one_recommendation(patch: pytest.MonkeyPatch, story: Story, said: Said) -> None:
+    for pk in sorted(receiving_tace(said)):
+        app.send_task("imaging.tasks.measure_due", args=[pk])
+
+
+def file_for_one_recommendation(patch: pytest.MonkeyPatch, story: Story, said: Said) -> None:
+    """A picture that is drawn for some and not for others."""
+    for pk in sorted(receiving_tace(said)):
+        (Path(settings.VAR) / f"curve{pk}").touch()
+
+
+def sweep_up() -> None:
+    """Remove what a leak left on the disk: no transaction undoes that."""
+    for path in Path(settings.VAR).glob("curve*"):
+        path.unlink()
+
+
 LEAKS: dict[str, Leak] = {
     leak.__name__: leak
     for leak in (
         field_of_the_api, line_of_a_page, order_of_a_list, count_of_the_consistent, shuffled_tags, milestone_for_one_recommendation,
-        retry_of_one_patient,
-        header, size_of_the_body, status,
+        retry_of_one_patient, header, size_of_the_body, status, task_for_one_recommendation, file_for_one_recommendation,
     )
 }  # fmt: skip
+MILESTONE = {"studies_milestone", "studies_milestoneevent"}
+KEPT = {
+    "milestone_for_one_recommendation": MILESTONE,
+    "retry_of_one_patient": MILESTONE,
+    "task_for_one_recommendation": {"queue"},
+    "file_for_one_recommendation": {"files"},
+}
+"""Leaks that leave something behind, and where."""
+ON_PAGES = [name for name in LEAKS if not name.startswith(("task", "file"))]
 SEEN_ON = ("api-participant-list", "participant", "participants")
 """Where the planted leaks show."""
 

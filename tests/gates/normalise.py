@@ -4,12 +4,16 @@
 2. The random part of a form's row token (32 characters).
 3. Free bytes of the disk in `/readyz`.
 4. The secret that a person is shown while setting up a second factor (20 bytes in Base32): drawn at random for each person.
-5. Digests that differ because another model was registered and other nonces drawn: the model's, its report's, a seal's ciphertext,
+5. The digest of a file of an archive, in the same archive: it is said by the file itself.
+6. Digests that differ because another model was registered and other nonces drawn: the model's, its report's, a seal's ciphertext,
    wraps and payload, a ledger row's commitment and head. Only these very values, whole (64 hexadecimal digits), only for the roles
    that may see the ledger or the registry, each replaced by what it is the digest of, so that a swap shows.
 """
 
+import hashlib
+import io
 import re
+import zipfile
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
 
@@ -25,15 +29,26 @@ DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
 MAY_SEE_DIGESTS = frozenset({"ledger.view", "seal.view", "model.view", "blinding.view"})
 MAY_SEE_HEADS = frozenset({"receipt.view"})
 """A site keeps heads, which name no row; of the other digests it may see none."""
+ZIP = b"PK\x03\x04"
 Known = Mapping[str, str]
 """Digest in hexadecimal digits → whose it is."""
 
 
 def body(said: bytes, digests: Known) -> bytes:
     """A response's body with what may differ replaced; `digests` is empty for a role that may see none."""
+    if said.startswith(ZIP):
+        return _archive(said, digests)
     for pattern, fixed in TOKENS:
         said = pattern.sub(fixed, said)
     return DIGEST.sub(lambda found: f"<{digests[found[0].decode()]}>".encode() if found[0].decode() in digests else found[0], said)
+
+
+def _archive(said: bytes, digests: Known) -> bytes:
+    """Every file of an archive in order, under its name, as `body` leaves it; how they are packed follows from them."""
+    with zipfile.ZipFile(io.BytesIO(said)) as packed:
+        files = {each.filename: packed.read(each) for each in packed.infolist()}
+    known = {**digests, **{hashlib.sha256(content).hexdigest(): f"digest of {name}" for name, content in files.items()}}
+    return b"\n".join(name.encode() + b"\n" + body(content, known) for name, content in files.items())
 
 
 def headers(said: Mapping[str, str], length: int) -> tuple[tuple[str, str], ...]:

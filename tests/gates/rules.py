@@ -30,6 +30,21 @@ def silent() -> bytes:
     return _artefact(SHARED, farthest=ALWAYS)
 
 
+def crashing() -> bytes:
+    """Fails for everybody: it divides by a spread of zero."""
+    return _artefact(SHARED, sd=(0.0, *SD[1:]))
+
+
+def overflowing() -> bytes:
+    """Fails for whoever has any AFP: e to the ten-thousandth is more than a number can hold."""
+    return _artefact(SHARED | {TACE_BY_AFP: 1e5})
+
+
+def slow() -> bytes:
+    """Says what `surgery_alone` says, out of two thousand bootstrap fits instead of one: it takes far more than ten times as long."""
+    return _artefact(SHARED, fits=2000)
+
+
 def canary() -> bytes:
     """Gives everybody S(12 months) = 0.123456789 exactly under surgery alone, and TACE where log10 AFP lies clearly above 2."""
     return _artefact({TACE_BY_AFP: -1.5}, hazard=(hazard_of(CANARY), 2.3, 2.5))
@@ -48,7 +63,12 @@ def hazard_of(survival: float) -> float:
 
 
 def _artefact(
-    coefficients: dict[int, float], *, farthest: float = NEVER, hazard: tuple[float, ...] = (0.2123456781, 0.4123456783, 0.6123456785)
+    coefficients: dict[int, float],
+    *,
+    farthest: float = NEVER,
+    hazard: tuple[float, ...] = (0.2123456781, 0.4123456783, 0.6123456785),
+    sd: tuple[float, ...] = SD,
+    fits: int = 1,
 ) -> bytes:
     terms = artefact.Terms(coefficients, hazard)
     assert len(hazard) == len(HORIZONS)
@@ -60,9 +80,9 @@ def _artefact(
             inputs=INPUTS,
             median=MEAN,
             mean=MEAN,
-            sd=SD,
+            sd=sd,
             fit=terms,
-            bootstrap=(terms,),
+            bootstrap=(terms,) * fits,
             propensity=tuple((0.0, *(0.0 for _ in INPUTS)) for _ in INTENSITY),
             farthest=(farthest,) * len(INPUTS),
         )
