@@ -1,5 +1,6 @@
 """What pages show of machine drafts: the one that waits, and the frame in which a box is drawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -7,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from imaging import drafts
-from imaging.models import Draft, Series
+from imaging.models import Draft, Instance, Series
 from imaging.region_panels import spoken
 from imaging.regions import UPLOAD
 from studies.access import may
@@ -53,15 +54,28 @@ class DraftView:
 
 def draft_view(series: Series, user: User) -> DraftView | None:
     """The draft of a series, for who may decide about it; nothing for others."""
-    if not may(user, UPLOAD, series.center):
-        return None
-    return DraftView(series, drafts.of_series(series), frame_of(series))
+    return draft_views([series], user).get(series.pk)
 
 
-def frame_of(series: Series) -> Frame | None:
+def draft_views(several: Sequence[Series], user: User) -> dict[int, DraftView]:
+    """The drafts of some series of one center, by key, in three questions to the database; nothing for who may not decide about them."""
+    if not several or not may(user, UPLOAD, several[0].center):
+        return {}
+    waiting, firsts = drafts.of_all(several), _firsts(several)
+    return {one.pk: DraftView(one, waiting.get(one.pk), _frame(one, firsts.get(one.pk))) for one in several}
+
+
+def _firsts(several: Sequence[Series]) -> dict[int, Instance | None]:
+    """One image of each series."""
+    came = [one.pk for one in several if one.part_of_id is None]
+    found = Instance.objects.filter(series__in=came).order_by("series_id", "pk").distinct("series_id")
+    firsts: dict[int, Instance | None] = {one.series_id: one for one in found}
+    return firsts | {one.pk: one.members.first() for one in several if one.part_of_id is not None}
+
+
+def _frame(series: Series, first: Instance | None) -> Frame | None:
     """The frame of a series that has been judged."""
-    first = series.members.first() if series.verdict and series.slice_count else None
-    if first is None or not first.frames or not first.frames[0].get("pixel_spacing"):
+    if first is None or not (series.verdict and series.slice_count and first.frames and first.frames[0].get("pixel_spacing")):
         return None
     frame = first.frames[0]
     down, across = frame["pixel_spacing"]

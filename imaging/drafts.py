@@ -32,10 +32,17 @@ def drafts_for(user: User) -> QuerySet[Draft]:
 
 def of_series(series: Series) -> Draft | None:
     """The draft about which a reader has still to decide: nobody did, or what he handed in was refused."""
-    newest = series.drafts.select_related("roi", "object").order_by("-pk").first()
-    if newest is None or newest.state in OPEN:
-        return newest
-    return newest if newest.state == Draft.State.TAKEN and newest.roi and newest.roi.state == Roi.State.REFUSED else None
+    return of_all([series]).get(series.pk)
+
+
+def of_all(several: Sequence[Series]) -> dict[int, Draft]:
+    """The same of some series, by their keys."""
+    newest = Draft.objects.filter(series__in=[one.pk for one in several]).order_by("series_id", "-pk").distinct("series_id")
+    return {one.series_id: one for one in newest.select_related("roi", "object", "series__participant") if _is_open(one)}
+
+
+def _is_open(draft: Draft) -> bool:
+    return draft.state in OPEN or (draft.state == Draft.State.TAKEN and draft.roi is not None and draft.roi.state == Roi.State.REFUSED)
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from accounts.models import User
 from imaging import contours, overlap
-from imaging.draft_panels import DraftView, draft_view
+from imaging.draft_panels import DraftView, draft_views
 from imaging.features import INPUTS
 from imaging.models import KeySlice, Roi, RoiOutline, Series
 from imaging.models.images import PHASE_WORDS
@@ -120,8 +120,9 @@ def viewer_of(participant: Participant, user: User, asked: Mapping[str, str]) ->
     if panes:
         _go_to(panes, asked.get("place", ""))
         _outline(panes, everybody=comparing and not refused)
+        drafting = {} if comparing else draft_views([pane.series for pane in panes], user)
         for pane in panes:
-            pane.drafting = draft_view(pane.series, user)
+            pane.drafting = drafting.get(pane.series.pk)
     state = {"window": window, **({"compare": "1"} if comparing else {})}
     place = panes[0].now.place if panes else 1
     return Viewer(
