@@ -17,6 +17,7 @@ STUDY_PEOPLE = {
     "data_manager": ("manager", "数据管理员"),
     "monitor": ("monitor", "监查员"),
     "blinded_statistician": ("statistician", "盲态统计师"),
+    "model_owner": ("modelowner", "模型负责人"),
 }
 CENTER_WORDS = "甲乙丙丁"
 ADJUDICATORS = (("adjudicator1", "裁定者甲"), ("adjudicator2", "裁定者乙"), ("adjudicator3", "裁定者丙"))

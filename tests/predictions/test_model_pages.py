@@ -83,7 +83,7 @@ def test_public_part_is_chosen_key_by_key(language):
     shown = page.page(report, language, public=True)
     assert SECRET not in shown
     assert "0.640" in shown
-    assert "0.600–0.680" in shown
+    assert "[0.600, 0.680]" in shown
     rest = report | {"policy": {"compared": {}, "support": {"below_support": {}}}, "branches": {}}
     assert SECRET in page.page(rest, language)
 
@@ -102,7 +102,7 @@ def test_owner_reads_state_and_card(site, version, language, words):
     choose_language(user=site.people["model_owner"], language=language)
     assert version.artefact_sha256 in ask(site, "model_owner", "models").content.decode()
     shown = ask(site, "model_owner", "model", uuid=version.uuid).content.decode()
-    assert [word for word in (*words, "AC", "0.600–0.680") if word not in shown] == []
+    assert [word for word in (*words, "AC", "[0.600, 0.680]") if word not in shown] == []
     assert f"clinical_{version.artefact_sha256}" not in shown
 
 

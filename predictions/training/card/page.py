@@ -218,8 +218,12 @@ def _provenance(report: Report) -> str:
 def _interval(value: Mapping[str, Any]) -> tuple[str, str]:
     if value.get("estimate") is None:
         return "–", ""
-    limits = f"{value['lower']:.3f}–{value['upper']:.3f}" if value.get("lower") is not None and value.get("upper") is not None else ""
-    return f"{value['estimate']:.3f}", limits
+    known = value.get("lower") is not None and value.get("upper") is not None
+    return _number(value["estimate"]), f"[{_number(value['lower'])}, {_number(value['upper'])}]" if known else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
 
 
 def _table(head: Sequence[Sequence[str]], rows: Rows, language: Language) -> str:
