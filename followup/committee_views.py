@@ -67,7 +67,7 @@ def cases(request: HttpRequest) -> HttpResponse:
     """Which cases wait for me?"""
     if committee.READ not in access.permissions_of(request.user):
         raise PermissionDenied
-    return render(request, "followup/cases.html", {"rows": committee.to_read(request.user)})
+    return render(request, "followup/cases.html", {"rows": (rows := committee.to_read(request.user)), "total": len(rows)})
 
 
 @require_http_methods(["GET", "POST"])
