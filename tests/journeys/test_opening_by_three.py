@@ -15,16 +15,20 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from accounts import people
+from accounts import audit, people
 from predictions import outside, sealing_keys
+from studies import milestones
 from tests import world as worlds
 from tests.analysis_db import study as studies
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PATIENTS = 80
+KNOWN = {"TACE": ("treatment_started", 40), "SURG": ("no_adjuvant_declared", 91)}
+"""What tells of the treatment, and on which day after surgery."""
 ALONE = """
 import sys
 from analysis import sap
@@ -144,6 +148,10 @@ def follow(site: studies.Site) -> None:
     numbers = [each.study_number for each in site.people]
     given = {number: ("TACE", "SURG")[place % 2] for place, number in enumerate(numbers)}
     site.follow(given, {number: (200 + 9 * place, ("recurrence", "free", "free")[place % 3]) for place, number in enumerate(numbers)})
+    with transaction.atomic(), audit.act(by=site.system, action="test.treated"):
+        for patient in site.people:
+            kind, day = KNOWN[given[patient.study_number]]
+            milestones.record(participant=patient, kind=kind, on=patient.screening.surgery_date + day * studies.DAY, by=site.system)
 
 
 def ask(site: studies.Site, at: Path) -> Path:
