@@ -163,6 +163,7 @@ def test_real_patients_are_trained_end_to_end(tmp_path, model):
     name = {"response": "prime-r", "survival": "prime-s"}[model]
     report = train(name, path, tmp_path / "out", "--mapping", f"hcc_tace_seg_{model}")
     assert any("negative interval" in each for each in report["warnings"])
+    assert any("Outside the intended use" in each for each in report["warnings"])
     assert report["n"] == {"response": 64, "survival": 69}[model]
 
 
