@@ -25,7 +25,18 @@ from tests import world as worlds
 from tests.gates.test_addresses import ADDRESSES, OBJECTS, OF_REGISTRY, OF_STUDY, OPEN, objects_at, url
 from tests.predictions import sealed_world
 
-ROLES = ("coordinator01", "site_pi01", "data_manager", "monitor", "investigator", "reader01", "pacs_admin01", "sysadmin", "custodian")
+ROLES = (
+    "coordinator01",
+    "site_pi01",
+    "data_manager",
+    "monitor",
+    "investigator",
+    "reader01",
+    "pacs_admin01",
+    "sysadmin",
+    "custodian",
+    "adjudicator",
+)
 ENGLISH = re.compile(r"[a-z]{3,}(?: [a-z]{2,}){2,}")
 
 
