@@ -17,7 +17,7 @@ from analysis import histories
 from analysis.accrual_chart import AccrualWords, accrual_chart
 from analysis.charts import DAYS_PER_MONTH, Strand, SurvivalWords, survival_chart
 from analysis.histories import Followed
-from analysis.interval_censoring import turnbull
+from analysis.interval_censoring import FOR_A_PAGE, turnbull
 from analysis.kaplan_meier import Curve, kaplan_meier, reverse_kaplan_meier
 from analysis.projection import Projection, project
 from followup.outcomes import ImpossibleHistory, Outcomes, Reason, free_until
@@ -73,7 +73,7 @@ class Pooled:
             return None
         left = [free_until(outcomes, followed.history) for followed, outcomes in self.known]
         right = [outcomes.rfs.time if outcomes.rfs.event else math.inf for _followed, outcomes in self.known]
-        return turnbull(left, right).bounds(day)
+        return turnbull(left, right, gain=FOR_A_PAGE).bounds(day)
 
     def to_come(self, follow_for: int) -> list[Projection]:
         """Events to be expected by half-years for three years, everybody being followed for so many days; empty without a curve."""
