@@ -125,7 +125,7 @@ def test_sealed_study_is_opened_and_published_with_both_rows(desk, tmp_path):
     flow, both = analysis["flow"], analysis["comparison"]
     assert flow["enrolled"] == 160 == flow["consistent"] + flow["inconsistent"] + sum(each["n"] for each in flow["not_evaluable"])
     assert both["naive"]["n"] == both["adjusted"]["n"] == [flow["consistent"], flow["inconsistent"]]
-    for language, words in (("en", ("Unadjusted", "Adjusted", "obust")), ("zh-hans", ("未校正", "校正后", "稳健"))):
+    for language, words in (("en", ("Unadjusted", "Adjusted", "without a tag")), ("zh-hans", ("未校正", "校正后", "无标签"))):
         shown = page(site.world.people["investigator"], language=language)
         assert shown.status_code == 200
         assert shown["Cache-Control"] == "no-store"
@@ -153,8 +153,8 @@ def report_stands_alone(site: scenes.Site, folder: Path) -> None:
     assert (shown.status_code, "attachment" in shown["Content-Disposition"]) == (200, True)
     run("report", "--study", "TEST", "--out", folder)
     for language, words in (
-        ("en", ("Unadjusted", "Adjusted", "obust:", "Generalisability", "TRIPOD+AI items", "Model updating")),
-        ("zh-hans", ("未校正", "校正后", "稳健：", "可推广性", "TRIPOD+AI 条目", "模型更新")),
+        ("en", ("Unadjusted", "Adjusted", "without a tag", "Generalisability", "TRIPOD+AI items", "Model updating")),
+        ("zh-hans", ("未校正", "校正后", "无标签", "可推广性", "TRIPOD+AI 条目", "模型更新")),
     ):
         document = (folder / f"report-{language}.html").read_text()
         assert all(word in document for word in words)

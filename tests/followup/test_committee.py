@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from PIL import Image
 
 from accounts import audit
@@ -227,7 +227,7 @@ def test_impossible_reading_is_refused_on_the_page_and_below(site: World, opened
 def test_locked_study_takes_no_reading(site: World, opened: dict[bool, AdjudicationCase]) -> None:
     for phase in ("follow_up", "locked"):
         setup.advance_phase(study=site.study, to=phase, by=User.objects.system())
-    with pytest.raises(NotAllowedNow, match="locked"):
+    with translation.override("en"), pytest.raises(NotAllowedNow, match="locked"):
         read(site, opened[True], "adjudicator", "free")
 
 
