@@ -130,6 +130,15 @@ def test_cox_gives_the_errors_and_likelihood_of_statsmodels():
     assert found.log_likelihood == pytest.approx(theirs.llf, rel=1e-9)
 
 
+def test_cox_of_ten_thousand_patients_is_found_although_rounding_moves_its_likelihood():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(10_000, 2))
+    onset, censored = random.exponential(700 * np.exp(-0.6 * x[:, 0])), random.uniform(200, 2200, 10_000)
+    time, event = np.ceil(np.minimum(onset, censored)), onset <= censored
+    theirs = PHReg(time, x, status=event.astype(int), ties="efron").fit(disp=0)
+    assert np.allclose(proportional.cox(time, event, x).coefficients, theirs.params, rtol=1e-6, atol=1e-8)
+
+
 def test_perfect_separation_has_no_hazard_ratio():
     with pytest.raises(ValueError, match="no maximum"):
         proportional.cox(np.array([1.0, 2, 3, 4]), np.ones(4, dtype=bool), np.array([[9.0], [8], [7], [6]]))
