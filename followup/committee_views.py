@@ -107,9 +107,7 @@ def adjudication(request: HttpRequest) -> HttpResponse:
         "all": sum(now.states.values()),
         "now": now,
         "kappas": [(_("first and second reader"), now.readers), (_("committee and sites"), now.sites)],
-        "differing": [
-            (each, _said(each.site, each.site_day), _said(each.central.conclusion, each.central.first_seen_day)) for each in now.differing
-        ],
+        "differing": [_differing(each) for each in now.differing],
         "readers": committee.readers_of(study),
     }
     return render(request, "followup/adjudication.html", context)

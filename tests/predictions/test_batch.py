@@ -27,14 +27,6 @@ from tests.predictions import sealed_world
 from tests.predictions.sealed_world import KEYS, SOFTWARE, complete
 
 
-@pytest.fixture
-def site(db, tmp_path, settings):
-    settings.VAR = tmp_path
-    site = world.build()
-    sealed_world.prepare(site)
-    return site
-
-
 def run(site):
     return batch.run(study=site.study, at=site.study.now(), software=SOFTWARE, seconds=20, hold=False)
 

@@ -32,14 +32,6 @@ SECRET = "clinical_only_the_rule_knows"
 
 
 @pytest.fixture
-def site(db, tmp_path, settings):
-    settings.VAR = tmp_path
-    site = world.build()
-    sealed_world.prepare(site)
-    return site
-
-
-@pytest.fixture
 def version(site):
     return ModelVersion.objects.get(study=site.study)
 

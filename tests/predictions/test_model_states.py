@@ -19,20 +19,10 @@ from predictions.sealing_keys import PrivateKey, write_private
 from predictions.training.artefact import ArtefactRefused
 from predictions.training.learners.portable import Linear, floats
 from predictions.training.prime.model_file import KINDS, PrimeModel
-from tests import world
 from tests.predictions import sealed_world
 from tests.predictions.sealed_world import KEYS, SOFTWARE, complete
 
 Status = ModelVersion.Status
-
-
-@pytest.fixture
-def site(db, tmp_path, settings):
-    """A study with a locked model of tier 0."""
-    settings.VAR = tmp_path
-    site = world.build()
-    sealed_world.prepare(site)
-    return site
 
 
 def registered(site, effect=-1.5):

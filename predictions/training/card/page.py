@@ -43,10 +43,7 @@ def sections(report: Report, language: Language, *, public: bool = False) -> lis
         ("performance", _performance(report, language)),
         *_figures(report, language),
         ("centers", _by(report.get("by_center", {}), "center", language)),
-        *(
-            ("subgroups", f"<p>{escape(name)}</p>" + _by(found, "subgroups", language))
-            for name, found in report.get("subgroups", {}).items()
-        ),
+        *(("subgroups", _subgroup(name, found, language)) for name, found in report.get("subgroups", {}).items()),
         ("optimism", _optimism(report["optimism"], language) if report.get("optimism") else ""),
         ("departures", _list([each[language] for each in report["departures"]], language) if report.get("departures") else ""),
         *([("limits", f"<p>{_w('limits-public', language)}</p>")] if public else _of_the_rule(report, language)),
