@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from studies import progress
 
-COLUMNS = "participant_id, has_adjuvant, has_declaration, is_dead, visits_made"
+COLUMNS = "participant_id, has_adjuvant, has_declaration, is_dead, visits_made, last_seen_alive"
 
 
 def verify() -> Iterator[str]:

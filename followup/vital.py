@@ -5,8 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db.models import DateField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -14,38 +13,26 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from followup import entry, events, pages
-from followup.models import Assessment, Contact, Death
-from followup.vocabulary import SIGN_OF_LIFE, Channel, ContactOutcome, Vital
-from studies import access
-from studies.models import Participant, Study
+from followup.models import Contact
+from followup.vocabulary import Channel, ContactOutcome, Vital
+from studies import access, progress, progress_lists
+from studies.models import Progress, Study
 from studies.paging import ROWS
-from studies.vocabulary import Withdrawal
 
 SILENT_DAYS = 180
 ANSWERS = (Vital.ALIVE, Vital.UNKNOWN)
 """What a look into the register says by one press; a death has its own form, with date, cause and source."""
 
 
-def silent(user: User, study: Study) -> QuerySet[Participant]:
+def silent(user: User, study: Study) -> QuerySet[Progress]:
     """Who is not known to have lived within the last 180 days of the study's calendar, nor to have died; silent longest first.
 
-    Annotated: `alive` (the last day known alive) and `asked` (the last look into a register). Who gave back all his data is left out.
+    Who gave back all his data is left out. `asked` is the last look into a register.
     """
-    mine = {"participant": OuterRef("pk"), "voided_at": None}
-    seen, heard = _last(Assessment.objects.filter(**mine)), _last(Contact.objects.filter(SIGN_OF_LIFE, **mine))
-    surgery = F("screening__surgery_date")
-    people = access.participants_for(user, pages.VIEW).filter(Q(withdrawal="") | Q(withdrawal=Withdrawal.NO_CONTACT), study=study)
-    known = people.annotate(
-        alive=Greatest(surgery, Coalesce(seen, surgery), Coalesce(heard, surgery)),
-        asked=_last(Contact.objects.filter(channel=Channel.REGISTRY, **mine)),
-    )
-    alive_before = study.today() - timedelta(days=SILENT_DAYS)
-    return known.filter(~Exists(Death.objects.filter(**mine)), alive__lt=alive_before).order_by("alive", "study_number")
-
-
-def _last(rows: QuerySet[Assessment] | QuerySet[Contact]) -> Subquery:
-    latest = rows.order_by().values("participant").annotate(last=Max("on")).values("last")
-    return Subquery(latest, output_field=DateField())
+    known = progress.of(user, pages.VIEW).filter(progress_lists.FOLLOWED, study=study)
+    looks = Contact.objects.filter(participant=OuterRef("participant"), voided_at=None, channel=Channel.REGISTRY).order_by("-on")
+    asked = known.filter(known_alive__lt=study.today() - timedelta(days=SILENT_DAYS)).annotate(asked=Subquery(looks.values("on")[:1]))
+    return asked.select_related("participant").order_by("known_alive", "participant__study_number")
 
 
 @require_GET
@@ -57,14 +44,14 @@ def vital(request: HttpRequest) -> HttpResponse:
     rows = silent(request.user, study)
     after, number = _cursor(request.GET.get("after", ""))
     if after:
-        rows = rows.filter(Q(alive__gt=after) | Q(alive=after, study_number__gt=number))
+        rows = rows.filter(Q(known_alive__gte=after), Q(known_alive__gt=after) | Q(participant__study_number__gt=number))
     found = list(rows[: ROWS + 1])
     shown = found[:ROWS]
     context = {
-        "rows": [(person, (study.today() - person.alive).days) for person in shown],  # type: ignore[attr-defined] # annotated
+        "rows": [(row, (study.today() - row.known_alive).days) for row in shown],
         "total": silent(request.user, study).count(),
         "days": SILENT_DAYS,
-        "next_url": f"?after={shown[-1].alive}_{shown[-1].study_number}" if len(found) > ROWS else "",  # type: ignore[attr-defined]
+        "next_url": f"?after={shown[-1].known_alive}_{shown[-1].participant.study_number}" if len(found) > ROWS else "",
         "first_url": "?" if after else "",
         "enters": set(access.centers_for(request.user, entry.VISIT).values_list("pk", flat=True)),
     }

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Greatest
 
 from studies import progress_lists
 from studies.models.participant import Participant, Screening
@@ -14,7 +15,8 @@ class Progress(models.Model):
 
     Nothing here is entered and nothing changes with the day: what a list says about today compares `surgery_date` with it. The functions
     of the database behind it are in migration 0021; `studies.progress` holds them against the records. `visits_made` are codes
-    between commas: `,M1,M3,`; `lists` are the bits of the lists in which the row stands.
+    between commas: `,M1,M3,`; `lists` are the bits of the lists in which the row stands; `known_alive` is the latest of the surgery,
+    of an assessment and of a contact that was a sign of life.
     """
 
     screening = models.OneToOneField(Screening, models.PROTECT, related_name="progress")
@@ -43,6 +45,10 @@ class Progress(models.Model):
     has_declaration = models.BooleanField(db_default=False)
     is_dead = models.BooleanField(db_default=False)
     visits_made = models.TextField(db_default="", blank=True)
+    last_seen_alive = models.DateField(null=True)
+    known_alive = models.GeneratedField(
+        expression=Greatest("surgery_date", "last_seen_alive"), output_field=models.DateField(), db_persist=True
+    )
     lists = models.GeneratedField(expression=progress_lists.standing(), output_field=models.IntegerField(), db_persist=True)
 
     class Meta:
@@ -51,6 +57,7 @@ class Progress(models.Model):
                 fields=["study", "center", "surgery_date", "visits_made"], condition=progress_lists.FOLLOWED, name="progress_followed"
             ),
             models.Index(fields=["study", "center", "surgery_date", "lists"], name="progress_counted"),
+            models.Index(fields=["study", "known_alive", "center"], condition=progress_lists.FOLLOWED, name="progress_silent"),
             models.Index(fields=["center", "surgery_date"]),
             models.Index(fields=["center", "verdict"], condition=Q(status=ScreeningStatus.SCREENED), name="progress_open_lines"),
         ]

@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.transitions import NotAllowedNow
 from followup import entry, events, pages, treatment, treatment_lists, visit_lists
 from followup import progress as followup_progress
-from followup.models import Assessment, Death, NoAdjuvantDeclaration, TreatmentCourse
+from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, TreatmentCourse
 from prime_platform.demo import papers
 from studies import consent, enrollment, milestones, progress, progress_lists, screening
 from studies import entry as forms
@@ -41,6 +41,10 @@ FLAGS = {
     "has_input_missing": {Kind.INPUT_MISSING},
 }
 OTHER = ("slide_received", "report_received", "series_received", "phase_confirmed", "sealed", "input_missing")
+
+
+def alive(call: Contact) -> bool:
+    return call.vital == "alive" or (call.vital == "" and call.outcome in ("answered", "relative"))
 
 
 def said(line: Screening) -> dict[str, Any]:
@@ -72,6 +76,7 @@ def said(line: Screening) -> dict[str, Any]:
         "has_declaration": bool(standing(NoAdjuvantDeclaration)),
         "is_dead": bool(standing(Death)),
         "visits_made": f",{','.join(visits)}," if visits else "",
+        "last_seen_alive": max((row.on for row in [*standing(Assessment), *filter(alive, standing(Contact))]), default=None),
     }
 
 
@@ -118,6 +123,7 @@ class History:
         visit, ago = self.chance.choice(["M1", "M3", ""]), timedelta(days=self.chance.randint(20, 60))
         how_far = self.chance.choice([Withdrawal.NO_CONTACT, Withdrawal.NO_NEW_DATA])
         course = {"kind": "TACE", "start": surgery.isoformat(), "source": "file", "by": by}
+        called = {"outcome": self.chance.choice(["answered", "no_answer"]), "vital": self.chance.choice(["", "alive", "unknown"])}
         return [
             lambda: self._happened(person),
             lambda: self._taken_back(person),
@@ -126,6 +132,7 @@ class History:
             lambda: treatment.declare_no_adjuvant(participant=person, declared_on=surgery + timedelta(days=95), source="call", by=by),
             lambda: treatment.close_window(participant=person, on=surgery + timedelta(days=95), by=by),
             lambda: events.record_death(participant=person, on=self.today.isoformat(), cause="hcc", by=by),
+            lambda: events.record_contact(participant=person, on=surgery + ago, by=by, **called),
             lambda: self._voided(person),
             lambda: forms.record(participant=person, form="laboratory", values={}, submit=True, by=by),
             lambda: enrollment.withdraw(participant=person, how_far=how_far, on=self.today, reason="moved", by=by),
@@ -136,7 +143,7 @@ class History:
             milestones.record(participant=person, kind=self.chance.choice(OTHER), on=person.enrolled_on, by=self.by)
 
     def _voided(self, person: Participant) -> None:
-        for table in self.chance.sample([TreatmentCourse, NoAdjuvantDeclaration, Assessment, Death], 2):
+        for table in self.chance.sample([TreatmentCourse, NoAdjuvantDeclaration, Assessment, Contact, Death], 2):
             for row in table.objects.in_force().filter(participant=person):
                 entry.void(row=row, reason="wrong", by=self.by)
 
@@ -148,7 +155,7 @@ class History:
 
 def stored(line: Screening) -> dict[str, Any]:
     row = Progress.objects.filter(screening=line).values().get()
-    return {key: value for key, value in row.items() if key not in ("id", "screening_id", "lists")}
+    return {key: value for key, value in row.items() if key not in ("id", "screening_id", "lists", "known_alive")}
 
 
 @pytest.mark.django_db

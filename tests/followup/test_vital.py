@@ -27,7 +27,7 @@ def test_silent_participant_is_on_the_list_until_a_register_knows_him():
     study = setup.Study.objects.get(pk=site.study.pk)
     person = Participant.objects.get(pk=person.pk)
     events.record_contact(participant=person, on=study.today(), outcome="no_answer", by=by)
-    assert [(each.pk, each.alive, each.asked) for each in vital.silent(by, study)] == [(person.pk, surgery, None)]
+    assert [(each.participant_id, each.known_alive, each.asked) for each in vital.silent(by, study)] == [(person.pk, surgery, None)]
     client, address = browser_of(site, "coordinator01"), reverse("vital-looked-up", args=[person.uuid])
     assert person.study_number in client.get(reverse("vital")).content.decode()
     assert client.post(address, {"vital": "dead"}).status_code == 400
@@ -45,6 +45,6 @@ def test_the_dead_are_not_looked_for():
     site = world.build()
     by = site.people["coordinator01"]
     person = world.enrolled(site, surgery=timezone.localdate() - timedelta(days=190))
-    assert [each.pk for each in vital.silent(by, site.study)] == [person.pk]
+    assert [each.participant_id for each in vital.silent(by, site.study)] == [person.pk]
     events.record_death(participant=person, on=(person.screening.surgery_date + timedelta(days=50)).isoformat(), cause="other", by=by)
     assert not vital.silent(by, site.study).exists()
