@@ -5,6 +5,7 @@
 `associations.jsonl` who called · `tls/` certificates · `running.json` where it listens · `*.lock` held by who runs.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -77,8 +78,13 @@ class Home:
 
     @contextmanager
     def only_one(self, part: str) -> Iterator[None]:
-        """Hold a part of the directory for one process; HomeFault when another one holds it."""
-        descriptor = os.open(self._lock(part), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Hold a part of the directory for one process; HomeFault when another one holds it, or its disk takes nothing."""
+        try:
+            descriptor = os.open(self._lock(part), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            raise HomeFault(f"The disk under {self.directory} is read-only: check it, mount it for writing, and start again.") from None
         try:
             for patience in (*LOOKED_AT_SECONDS, None):  # somebody may just be looking
                 try:
