@@ -44,18 +44,41 @@ class User(AbstractBaseUser):
         return self.display_name or self.username
 
 
-@audit.tracked(exclude=["secret", "last_step", "paper"])
+@audit.tracked(exclude=["secret", "last_step", "paper", "challenge", "challenged_at"])
 class SecondFactor(models.Model):
-    """A person's device: its secret, encrypted, the last time step whose code served, and hashes of the codes on paper."""
+    """A person's device: its secret, encrypted, the last time step whose code served, and hashes of the codes on paper.
+
+    `challenge` is what a security key was asked last, at `challenged_at` in seconds since 1970; empty once it was answered.
+    """
 
     user = models.OneToOneField(User, models.PROTECT, related_name="+")
     secret = models.BinaryField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
     last_step = models.BigIntegerField(default=0)
     paper = models.JSONField(default=list)
+    challenge = models.CharField(max_length=100, blank=True, db_default="")
+    challenged_at = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return f"second factor of {self.user}"
+
+
+@audit.tracked(exclude=["credential", "credential_id", "counter", "used_at"])
+class SecurityKey(models.Model):
+    """A key that answers in place of a code: its credential with the public key (WebAuthn §6.5.1), and how often it said it signed."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=60)
+    credential = models.BinaryField()
+    credential_id = models.BinaryField(unique=True)
+    counter = models.BigIntegerField(db_default=0)
+    added_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
 
 
 class AccessRecord(models.Model):

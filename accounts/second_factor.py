@@ -2,6 +2,7 @@
 
 The secret lies encrypted under a key of the web process (`keys/web`), so that a dump of the database opens no account. No code serves
 twice; after five wrong ones within a quarter of an hour nothing is tried. Whether everybody must have one says PRIME_SECOND_FACTOR.
+Wherever a code is typed, a security key may answer instead (`accounts.security_keys`).
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit, totp
+from accounts import audit, security_keys, totp
 from accounts.models import AccessRecord, SecondFactor, User
 
 KEY = "keys/web/second_factor.key"
@@ -76,9 +77,10 @@ def check(user: User, typed: str) -> str:
         recent = AccessRecord.objects.filter(username=user.username, subject=SUBJECT, at__gte=timezone.now() - WINDOW)
         if recent.filter(kind=AccessRecord.Kind.REFUSAL).count() >= ATTEMPTS:
             return _("Too many wrong codes. Wait a quarter of an hour.")
-        if not _used(found, typed):
+        by_key = security_keys.is_answer(typed)
+        if not (security_keys.proves(found, typed) if by_key else _used(found, typed)):
             audit.record(kind=AccessRecord.Kind.REFUSAL, by=user, subject=SUBJECT)
-            return _wrong()
+            return _("The key's answer does not hold. Use the key again, or type a code.") if by_key else _wrong()
     return ""
 
 
@@ -87,6 +89,7 @@ def take_back(*, user: User, by: User) -> None:
     """Let a person set up another device, after somebody who knows him has looked at him; who is signed in stays so until then."""
     with audit.act(by=by, action="second_factor.taken_back"):
         SecondFactor.objects.filter(user=user).delete()
+        security_keys.of(user).update(removed_at=timezone.now())
     audit.record(kind=AccessRecord.Kind.SIGN_OUT, by=user, subject="second factor taken back")
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, guessing, people, second_factor, step_up, totp
+from accounts import audit, guessing, people, second_factor, security_keys, step_up, totp
 from accounts.models import AccessRecord, User
 
 WAITING, PATIENCE = "waits_for_code", 300
@@ -97,18 +97,15 @@ class SignInCode(SignIn):
         return super().dispatch(request, *args, **kwargs)
 
     def waiting(self) -> User | None:
-        """Who gave the right password a moment ago."""
-        kept = self.request.session.get(WAITING, {})
-        if time.time() - kept.get("since", 0) > PATIENCE:
-            return None
-        return User.objects.filter(uuid=kept["who"], is_active=True).first()
+        return waiting(self.request)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user = self.waiting()
         if user is None:
             return HttpResponseRedirect(resolve_url("sign-in"))
         if sentence := second_factor.check(user, request.POST.get("code", "")):
-            return render(request, self.template_name, {"wrong": sentence}, status=HTTPStatus.BAD_REQUEST)
+            asked = {"wrong": sentence, "has_keys": security_keys.are_asked_for(user)}
+            return render(request, self.template_name, asked, status=HTTPStatus.BAD_REQUEST)
         there = request.session.pop(WAITING)["next"]
         user.backend = settings.AUTHENTICATION_BACKENDS[0]
         response = self.let_in(user)
@@ -118,7 +115,15 @@ class SignInCode(SignIn):
         return response
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return render(request, self.template_name)
+        return render(request, self.template_name, {"has_keys": security_keys.are_asked_for(self.waiting())})
+
+
+def waiting(request: HttpRequest) -> User | None:
+    """Who gave the right password at the door a moment ago, and not yet a code."""
+    kept = request.session.get(WAITING, {})
+    if time.time() - kept.get("since", 0) > PATIENCE:
+        return None
+    return User.objects.filter(uuid=kept["who"], is_active=True).first()
 
 
 @require_http_methods(["GET", "POST"])
@@ -138,6 +143,9 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
         secret = second_factor.begin(request.user)
         context["secret"] = totp.as_text(secret)
         context["address"] = totp.address(secret, issuer="PRIME", name=request.user.username)
+    else:
+        context |= {"security_keys": list(security_keys.of(request.user)), "fresh": step_up.is_fresh(request)}
+        context["can_be_used"] = security_keys.can_be_used()
     return render(request, "second_factor.html", context, status=status)
 
 
@@ -154,8 +162,9 @@ def step_up_page(request: HttpRequest) -> HttpResponse:
             request.session[step_up.VERIFIED] = True
             step_up.note(request)
             return _back(request)
-        return render(request, "step_up.html", {"next": there, "wrong": wrong}, status=HTTPStatus.BAD_REQUEST)
-    return render(request, "step_up.html", {"next": there})
+        asked = {"next": there, "wrong": wrong, "has_keys": security_keys.are_asked_for(request.user)}
+        return render(request, "step_up.html", asked, status=HTTPStatus.BAD_REQUEST)
+    return render(request, "step_up.html", {"next": there, "has_keys": security_keys.are_asked_for(request.user)})
 
 
 class SignOut(LogoutView):

@@ -62,6 +62,7 @@ OF_CENTER_OR_STUDY = f"{{table}}.center_id = ANY {CENTERS} OR ({{table}}.center_
 
 BY_MODEL: dict[str, Rule] = {
     "accounts.User": shown("a person belongs to no center; names stand beside what people of the study entered"),
+    "accounts.SecurityKey": shown("asked at the door, before anybody is known; a public key"),
     "accounts.SecondFactor": shown("asked at the door, before anybody is known; the secret is encrypted"),
     "accounts.AccessRecord": shown("text without keys, written by everybody, strangers at the door included"),
     "accounts.Heartbeat": shown("counts of parts of the platform"),

@@ -32,9 +32,9 @@ from studies.locking import guards
 
 MACHINES = ("/api/", "/edge/")
 SAFE = ("GET", "HEAD")
-DOORS = ("sign-in", "sign-in-code", "sign-out", "language", "look")
+DOORS = ("sign-in", "sign-in-code", "key-challenge", "sign-out", "language", "look")
 """What is done at the door, whatever state the installation is in."""
-WITHOUT_CODE = ("second-factor", "step-up", "sign-out", "language", "look")
+WITHOUT_CODE = ("second-factor", "step-up", "key-challenge", "sign-out", "language", "look")
 """What somebody may ask for who has signed in by a password alone."""
 OPEN = ("/healthz", "/readyz", "/edge/v1/")
 PARTS_OF_PAGES = {"slice", "roi-state", "features-csv"}

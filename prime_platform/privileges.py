@@ -18,6 +18,7 @@ EVENT: Rule = {"prime_web": "S", "prime_worker": "S"}
 BY_MODEL: dict[str, Rule] = {
     "accounts.User": {"prime_web": "SIU", "prime_worker": "S", "prime_infer": "S"},
     "accounts.SecondFactor": {"prime_web": "SIU"},
+    "accounts.SecurityKey": {"prime_web": "SIU"},
     "accounts.AccessRecord": {"prime_web": "SI", "prime_worker": "SI", "prime_infer": "SI"},
     "accounts.Heartbeat": {"prime_web": "SIU", "prime_worker": "SIU", "prime_infer": "SIU"},
     "accounts.Installation": {"prime_web": "S", "prime_worker": "S", "prime_infer": "S"},

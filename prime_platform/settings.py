@@ -221,6 +221,7 @@ LOGGING = {
     # Django's request log names URLs only; bodies and local variables never enter a log (SE-07).
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "fido2": {"level": "WARNING"},
         "pydicom": {"level": "ERROR"},
         "pynetdicom": {"level": "WARNING"},
         "numexpr": {"level": "WARNING"},

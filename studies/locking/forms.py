@@ -3,9 +3,10 @@
 from typing import Any
 
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts import second_factor
+from accounts import second_factor, security_keys
 from accounts.models import User
 from accounts.reauthentication import Proof
 from studies.forms import PageForm
@@ -13,7 +14,9 @@ from studies.models import Meaning
 
 
 class SignForm(PageForm):
-    """The meaning, and the proof that it is still the same person: password, and the code of who has a second factor."""
+    """The meaning, and the proof that it is still the same person: password, and the code, or the key, of who has a second factor."""
+
+    has_keys = False
 
     meaning = forms.ChoiceField(
         choices=Meaning.choices, widget=forms.RadioSelect, initial=Meaning.APPROVED, label=_("What your signature means")
@@ -27,7 +30,7 @@ class SignForm(PageForm):
     )
 
     code = forms.CharField(
-        max_length=20,
+        max_length=4000,  # of what a security key answers
         label=_("Code of your device"),
         help_text=_("six digits; each serves once"),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "class": "n"}),
@@ -37,6 +40,9 @@ class SignForm(PageForm):
         super().__init__(*args, **kwargs)
         if not second_factor.has(by) and not second_factor.is_missing(by):
             del self.fields["code"]
+        elif security_keys.are_asked_for(by):
+            self.fields["code"].widget.attrs["data-key-challenge"] = reverse("key-challenge")
+            self.has_keys = True
 
     @property
     def proof(self) -> Proof:

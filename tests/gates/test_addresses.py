@@ -32,13 +32,13 @@ from studies.vocabulary import CENTER_ROLES, Role
 from tests import world
 from tests.gates.shell import counted_once
 
-OPEN = {"healthz", "readyz", "sign-in", "sign-in-code", "language", "look"}
+OPEN = {"healthz", "readyz", "sign-in", "sign-in-code", "key-challenge", "language", "look"}
 """What anybody may ask for without signing in."""
 GATEWAY = {"edge-package", "edge-receipt", "edge-heartbeat", "edge-screenings"}
 """What a hospital's gateway asks for, by signature."""
 PLAIN = {
     "consecutiveness", "surgeries-report", "flow", "screening-close",
-    "second-factor", "step-up", "blindness", "receipts", "receipt-head",
+    "second-factor", "step-up", "key-add", "key-begin", "blindness", "receipts", "receipt-head",
     "home", "sign-out", "worklist", "overview", "screening-log", "screening-new", "participants", "search", "understand-date",
     "measurements", "feature-list", "feature-list-new",
     "schema", "api-participant-list", "api-screening-list", "api-entry-list", "series-list",
@@ -90,7 +90,9 @@ OBJECTS = {
 """Addresses of one object, with the kind of object they name."""
 OF_REGISTRY = {"model", "model-statement"}
 """Addresses of a model: for everybody but its owner there is none (tests/predictions/test_model_pages.py)."""
-OF_STUDY = OF_REGISTRY | {
+OF_PERSON = {"key-remove"}
+"""Addresses of what is a person's own: for everybody else there is none (tests/accounts/test_security_keys.py)."""
+OF_STUDY = OF_REGISTRY | OF_PERSON | {
     "import", "import-execute", "import-drop", "import-undo", "import-refused", "import-undo-file",
     "api-import-detail", "api-import-cells", "api-import-execute", "api-import-undo",
     "case", "case-picture",
