@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, ledger, moment
 from accounts.canonical import canonical, number
 from accounts.models import LedgerRow, User
-from analysis import adtte, cut_numbers, cut_parquet, cut_variants, dummy_tags, opening_check, r_script
+from analysis import adtte, cut_numbers, cut_parquet, cut_variants, dummy_tags, exposure, opening_check, r_script, strategy
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
 from analysis.strategy import Rule
@@ -106,12 +106,13 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
         rows = list(_rows(study, kind, on, rule))
         custodians = registry.custodians(study) if kind == "opening" else {}
         head = LedgerRow.objects.filter(study=study.code).order_by("-index").values_list("index", "h").first()
-    kept = [row for row in rows if row["strategy"]] if kind == "training" else rows
-    table = _table(kept)
+    kept = [(row, exposed) for row, exposed in rows if row["strategy"]] if kind == "training" else rows
+    table = _table([row for row, _exposed in kept])
+    exposures = exposure.table((row["patient"], row["center"], exposed) for row, exposed in kept)
     digest = sha256(table).hexdigest()
-    files = _readable(study, table) if kind != "opening" else {ENCRYPTED: _encrypted(study, table, custodians)}
+    files = _readable(study, table, exposures) if kind != "opening" else {ENCRYPTED: _encrypted(study, table, custodians)}
     if kind == "blinded":
-        files[dummy_tags.FILE] = dummy_tags.table(study.code, [row["patient"] for row in kept])
+        files[dummy_tags.FILE] = dummy_tags.table(study.code, [row["patient"] for row, _exposed in kept])
     manifest = {
         "v": 1,
         "study": study.code,
@@ -132,8 +133,8 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
     return Frozen(table, manifest, files | {MANIFEST: canonical(manifest) + b"\n"})
 
 
-def _readable(study: Study, table: bytes) -> dict[str, bytes]:
-    """The table with its dictionary, its pooled numbers and the R program that finds the same ones."""
+def _readable(study: Study, table: bytes, exposures: bytes) -> dict[str, bytes]:
+    """The table and the exposures over time with their dictionary, its pooled numbers and the R program that finds the same ones."""
     months, protocol = (12, 24, 36), study.protocol
     days = sorted({*(round(month * DAYS_PER_MONTH) for month in months), protocol.horizon_read_day})
     found = {name: number(value) for name, value in cut_numbers.numbers(table, days).items()}
@@ -142,7 +143,8 @@ def _readable(study: Study, table: bytes) -> dict[str, bytes]:
         CSV: table,
         PARQUET: cut_parquet.of_table(table),
         adtte.FILE: adtte.of_table(table, study.code),
-        "dictionary.csv": cut_numbers.dictionary(columns),
+        exposure.FILE: exposures,
+        "dictionary.csv": cut_numbers.dictionary(columns, {exposure.FILE: exposure.MEANINGS}),
         "numbers.json": canonical(found) + b"\n",
         "analysis.R": r_script.for_cut(days),
     }
@@ -166,7 +168,8 @@ def _check_apart() -> None:
         )
 
 
-def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[dict[str, str]]:
+def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[tuple[dict[str, str], list[exposure.Stretch]]]:
+    """Each participant's row, and what he was exposed to over time."""
     inputs = None if kind == "blinded" else Inputs(study)
     central = committee.conclusions(study, on) if kind == "opening" else {}
     faults = []
@@ -184,7 +187,9 @@ def _rows(study: Study, kind: str, on: date, rule: Rule) -> Iterator[dict[str, s
             concluded = central.get(followed.participant.pk)
             row |= cut_variants.columns(followed, outcomes, rule, on=on, planned=planned, central=concluded)
             row |= inputs.confounders(followed.participant)
-        yield row | (inputs.features(followed.participant) if inputs else {})
+        begun = strategy.begun(surgery=followed.history.surgery, courses=followed.courses, rule=rule)
+        exposed = list(exposure.stretches(begun, time=outcomes.rfs.time, event=outcomes.rfs.event))
+        yield row | (inputs.features(followed.participant) if inputs else {}), exposed
     if faults:
         raise CutRefused([_("These histories contradict themselves; correct them first: %(faults)s") % {"faults": "; ".join(faults)}])
 

@@ -5,7 +5,7 @@ Pure: text of `cut.csv` in, names and values out. Nothing here is split by treat
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -35,12 +35,13 @@ MEANINGS = {
 """The columns that cuts have in common; others are confounders of the protocol and inputs of models, named by their codes."""
 
 
-def dictionary(columns: Sequence[str]) -> bytes:
-    """One row per column of the table: name, meaning."""
+def dictionary(columns: Sequence[str], beside: Mapping[str, Mapping[str, str]]) -> bytes:
+    """One row per column of the table: name, meaning; then those of the files beside it, with the name of the file before the column's."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(("column", "meaning"))
     writer.writerows((name, MEANINGS.get(name, "confounder of the protocol or input of a model, by its code")) for name in columns)
+    writer.writerows((f"{file}: {name}", meaning) for file, meanings in beside.items() for name, meaning in meanings.items())
     return written.getvalue().encode()
 
 

@@ -126,6 +126,15 @@ def crossover(*, surgery: date, courses: Iterable[Course], given: Actual, rule: 
     return min(added, default=None)
 
 
+def begun(*, surgery: date, courses: Iterable[Course], rule: Rule) -> list[tuple[int, str]]:
+    """The day after surgery on which each adjuvant course against the tumour began, and its component: tace, systemic or other.
+
+    A day that is known to the month or year only counts from its earliest day on.
+    """
+    counted = [course for course in courses if _may_count(course, surgery, None)]
+    return [((course.start.earliest - surgery).days, _component(course, rule)) for course in counted]
+
+
 def _names(tace: bool, systemic: bool) -> set[str]:
     return {name for name, there in (("tace", tace), ("systemic", systemic)) if there}
 

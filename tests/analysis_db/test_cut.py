@@ -191,6 +191,24 @@ def test_adtte_says_the_same_times_with_its_own_sign_of_censoring(site):
         assert date.fromisoformat(row["ADT"]) - date.fromisoformat(row["STARTDT"]) == timedelta(days=int(row["AVAL"]))
 
 
+def test_exposure_says_what_each_had_been_given_so_far(site):
+    """By the histories above: nobody is exposed before a course began, and who was never followed has no row (F3)."""
+    recurs, free, died, haic, _unseen = histories(site)
+    made = cut.freeze(study=site.study, kind="blinded", on=site.study.today())
+    rows = list(csv.DictReader(io.StringIO(made.files["exposure.csv"].decode())))
+    assert all(row["center"] == row["patient"][:2] for row in rows)
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        said.setdefault(row["patient"], []).append(" ".join(row[name] for name in ("start", "stop", "event", "tace", "systemic", "other")))
+    assert said == {
+        recurs: ["0 40 0 0 0 0", "40 270 1 1 0 0"],
+        free: ["0 540 0 0 0 0"],
+        died: ["0 30 0 0 0 0", "30 60 0 1 0 0", "60 400 1 1 1 0"],
+        haic: ["0 50 0 0 0 0", "50 200 0 0 0 1"],
+    }
+    assert b"exposure.csv: tace," in made.files["dictionary.csv"]
+
+
 def test_parquet_says_what_the_table_says(site):
     """Whole numbers and days as such; an empty cell is null."""
     histories(site)
@@ -213,8 +231,8 @@ def test_statistician_takes_a_cut_from_the_page_and_nobody_else_can(site):
     taken = client.post(reverse("cut-new"))
     with zipfile.ZipFile(io.BytesIO(taken.content)) as packed:
         files = {name: packed.read(name) for name in packed.namelist()}
-    beside = {"SHA256SUMS", "adtte.csv", "analysis.R", "cut.parquet", "dictionary.csv", "dummy_tags.csv", "manifest.json", "numbers.json"}
-    assert set(files) == {"cut.csv"} | beside
+    beside = {"SHA256SUMS", "analysis.R", "cut.parquet", "dictionary.csv", "manifest.json", "numbers.json"}
+    assert set(files) == {"cut.csv", "adtte.csv", "exposure.csv", "dummy_tags.csv"} | beside
     digest = hashlib.sha256(files["cut.csv"]).hexdigest()
     assert [json.loads(row.body)["cut"] for row in ledger.rows("TEST") if row.kind == "cut"] == [digest]
     assert digest in client.get(reverse("cuts")).content.decode()

@@ -41,5 +41,5 @@ def test_program_of_a_cut_prints_its_pooled_numbers_to_ten_digits(tmp_path):
 
 def test_dictionary_names_every_column():
     rows, _found = result_rows.made(n=20)
-    listed = cut_numbers.dictionary(list(rows[0])).decode().splitlines()
+    listed = cut_numbers.dictionary(list(rows[0]), {}).decode().splitlines()
     assert [line.split(",")[0] for line in listed] == ["column", *rows[0]]
