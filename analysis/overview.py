@@ -21,6 +21,7 @@ from analysis.interval_censoring import FOR_A_PAGE, turnbull
 from analysis.kaplan_meier import Curve, kaplan_meier, reverse_kaplan_meier
 from analysis.projection import Projection, project
 from followup.outcomes import ImpossibleHistory, Outcomes, Reason, free_until
+from followup.surveillance import intensity
 from studies import accrual
 from studies.models import Entry, Milestone, Participant, Screening, Study
 from studies.vocabulary import MilestoneKind, ScreeningStatus
@@ -236,6 +237,8 @@ def _completeness(study: Study, now: Pooled, centers: list[dict[str, Any]], enro
         seen, possible = (sum(days) for days in zip(*(_follow_up(each, now.on) for each in mine), strict=True)) if mine else (0, 0)
         closed = sum(followed.closed_on is not None for followed in past)
         extra = {"baseline": baseline[row["center"].pk], "closed": closed, "past": len(past)}
+        looked = intensity(((followed.history, outcomes.rfs.time) for followed, outcomes in mine), study.protocol.visits)
+        extra |= {"checks": f"{looked.a_year:.1f}", "planned": f"{looked.planned_a_year:.1f}"} if looked.days else {}
         rows.append(row | extra | {"clark": _share(seen / possible) if possible else ""})
     return rows
 

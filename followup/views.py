@@ -131,7 +131,7 @@ def visits(request: HttpRequest) -> HttpResponse:
     """Whose window closes?"""
     _seen_by(request)
     asked = {key: request.GET.get(key, "") for key in ("state", "after")}
-    context = visit_lists.visits_page(request.user, **asked, center=request.GET.get("center", "")[:2])
+    context = visit_lists.visits_page(request.user, **asked, center=request.GET.get("center", "")[:2], on_paper="paper" in request.GET)
     return render(request, "followup/visits.html", context)
 
 

@@ -210,22 +210,27 @@ def _of_study(user: User, study: Study, sought: set[tuple[str, date, str]]) -> I
                 yield OpenVisit(uuid, number, row.center, row.surgery_date, day, window, overdue, left, no_contact)
 
 
+ON_PAPER = 1000
+"""Rows of a list that is to be printed: some thirty sheets."""
 _PERSON = ("participant__uuid", "participant__study_number", "center", "center__code", "surgery_date", "visits_made", "withdrawal")
 
 
-def visits_page(user: User, *, state: str, after: str, center: str = "") -> dict[str, Any]:
-    """What the page of visits shows: fifty rows behind the cursor."""
+def visits_page(user: User, *, state: str, after: str, center: str = "", on_paper: bool = False) -> dict[str, Any]:
+    """What the page of visits shows: fifty rows behind the cursor; a thousand where the list is to be printed."""
+    size = ON_PAPER if on_paper else ROWS
     counts = visit_counts(user, center)
     state, filters = choices(VISIT_FILTERS, counts, state)
-    rows = open_visits(user, state, center, after=after, limit=ROWS + 1)
+    rows = open_visits(user, state, center, after=after, limit=size + 1)
     kept = f"&{urlencode({'center': center})}" if center else ""
-    following = f"?state={state}&after={rows[ROWS - 1].key}{kept}" if len(rows) > ROWS else ""
+    paper = "&paper=1" if on_paper else ""
+    following = f"?state={state}&after={rows[size - 1].key}{kept}{paper}" if len(rows) > size else ""
     return {
-        "rows": rows[:ROWS],
+        "rows": rows[:size],
+        "paper_url": f"?state={state}{kept}&paper=1" if following and not paper else "",
         "filters": filters,
         "total": counts[state],
         "next_url": following,
-        "first_url": f"?state={state}{kept}" if after else "",
+        "first_url": f"?state={state}{kept}{paper}" if after else "",
         "kept": kept,
         "enters": set(centers_for(user, entry.VISIT).values_list("pk", flat=True)),
         "empty": _("No visit is due or overdue.") if state == "all" else _("No visit is in this state."),

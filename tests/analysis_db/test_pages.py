@@ -97,6 +97,14 @@ def test_events_to_come_and_the_share_between_visits_stand_under_the_curve(site)
     assert "Events to come, and power" in shown and f"{round(ahead[0].events)} " in shown
 
 
+def test_checks_a_year_stand_beside_those_planned_for_each_center(site):
+    """EP-08, by hand for center 01: 14 checks on day 500 in 6 × (100 … 110) + 14 × 500 = 7,630 days; planned by then 6 × 2 + 14 × 6."""
+    followed(site, 40, events=12)
+    first = overview.page(site.study, sees_seals=False)["centers"][0]
+    assert (first["checks"], first["planned"]) == (f"{14 * 365.25 / 7630:.1f}", f"{96 * 365.25 / 7630:.1f}") == ("0.7", "4.6")
+    assert "0.7 of 4.6" in text(client_of(site.world.people["investigator"]).get(reverse("overview")))
+
+
 def test_figures_add_up(site):
     """EN-07: screened = enrolled + not enrolled + undecided, for every center and in the sum; weeks add up to the enrolled."""
     followed(site, 20, events=6)

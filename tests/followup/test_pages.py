@@ -315,6 +315,21 @@ def test_pages_of_the_lists_hold_everybody_once(site: World, browser: Client, mo
         assert foreign.context["rows"] or name == "visits"
 
 
+def test_list_of_visits_is_printed_whole(site: World, browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One link leads to all rows on one page, in this filter; a list beyond what is printed at once goes on behind it."""
+    monkeypatch.setattr(visit_lists, "ROWS", 2)
+    for _ in range(3):
+        world.enrolled(site, surgery=timezone.localdate() - timedelta(days=100))
+    address = reverse("visits")
+    paper = browser.get(f"{address}?state=overdue").context["paper_url"]
+    assert paper == "?state=overdue&paper=1"
+    whole = browser.get(address + paper)
+    assert len(whole.context["rows"]) == visit_lists.visit_counts(site.people["coordinator01"])["overdue"] == 3
+    assert (whole.context["next_url"], whole.context["paper_url"]) == ("", "")
+    monkeypatch.setattr(visit_lists, "ON_PAPER", 2 + 1)
+    assert browser.get(f"{address}?paper=1").context["next_url"].endswith("&paper=1")
+
+
 @pytest.mark.parametrize("name", ["visits", "treatment", "worklist"])
 def test_lists_ask_the_same_number_of_queries_for_any_number_of_rows(site: World, browser: Client, name: str) -> None:
     """At most 20 for the list itself, the frame of the page left out."""
