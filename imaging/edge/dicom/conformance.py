@@ -4,7 +4,7 @@ from pydicom.uid import UID
 
 from imaging.edge import frames
 from imaging.edge.dicom.limits import Limits
-from imaging.edge.dicom.negotiation import COMMITMENT, LITTLE_ENDIAN, TRANSFER_SYNTAXES, VERIFICATION, supported
+from imaging.edge.dicom.negotiation import COMMITMENT, LITTLE_ENDIAN, STANDARD_STORAGE, TRANSFER_SYNTAXES, VERIFICATION, supported
 from imaging.edge.part10 import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from imaging.edge.rules import CT_MR_CLASSES, OUTLINE_CLASSES
 
@@ -56,6 +56,7 @@ SERVICES = """
 | Verification | {verification} | {plain} |
 | Storage Commitment Push Model | {commitment} | {plain} |
 | {count} storage classes of section 5 | | all of section 4 |
+| any other class below {storage} or of a maker's own | | all of section 4 |
 
 Of the transfer syntaxes proposed in a presentation context the first of section 4 is accepted.
 
@@ -108,12 +109,17 @@ def statement() -> str:
                 objects=limits.objects,
             ),
             SERVICES.format(
-                verification=VERIFICATION, commitment=COMMITMENT, count=len(classes), plain=", ".join(_name(uid) for uid in LITTLE_ENDIAN)
+                verification=VERIFICATION,
+                commitment=COMMITMENT,
+                count=len(classes),
+                storage=STANDARD_STORAGE.rstrip("."),
+                plain=", ".join(_name(uid) for uid in LITTLE_ENDIAN),
             ),
             "\n## 4. Transfer syntaxes, in order of preference\n\n| name | UID | |\n|---|---|---|\n",
             syntaxes,
             "\n\nNeither deflated nor big endian. Compressed pixel data are kept as they came.\n",
-            "\n## 5. Storage classes\n\nAll are accepted; `kept` are the study's, others are discarded by rule or held for a person.\n\n",
+            "\n## 5. Storage classes\n\nAll are accepted; `kept` are the study's, others, and classes in no list, are discarded by rule\n",
+            "or held for a person.\n\n",
             "| name | UID | |\n|---|---|---|\n",
             listed,
             "\n",

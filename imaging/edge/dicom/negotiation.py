@@ -3,6 +3,7 @@
 pynetdicom decodes and encodes the A-ASSOCIATE PDUs and decides each presentation context; nothing of it touches a connection here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -18,6 +19,7 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
+from imaging.edge.dicom.commands import UID
 from imaging.edge.part10 import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 
 VERIFICATION, COMMITMENT = "1.2.840.10008.1.1", "1.2.840.10008.1.20.1"
@@ -36,6 +38,7 @@ TRANSFER_SYNTAXES = [  # NW-03: neither deflated (a bomb) nor big endian
     "1.2.840.10008.1.2.4.50",  # JPEG baseline: lossy, flagged later
     "1.2.840.10008.1.2.4.51",  # JPEG extended
 ]
+STANDARD, STANDARD_STORAGE = "1.2.840.10008.", "1.2.840.10008.5.1.4.1.1."
 UNKNOWN_CALLER, UNKNOWN_CALLED, LOCAL_LIMIT = (1, 1, 3), (1, 1, 7), (2, 3, 2)  # PS3.8 §9.3.4
 UNKNOWN_APPLICATION, UNKNOWN_PROTOCOL = (1, 1, 2), (1, 2, 2)
 
@@ -65,10 +68,24 @@ class Context:
 
 @cache
 def supported(commitment: bool) -> tuple[PresentationContext, ...]:
-    """Every context that is accepted: verification, all standard storage classes and, where somebody answers it, storage commitment."""
+    """Every context that is always accepted: verification, the standard's storage classes and, where somebody answers it, commitment."""
     services = [build_context(VERIFICATION, list(LITTLE_ENDIAN))]
     services += [build_context(COMMITMENT, list(LITTLE_ENDIAN))] if commitment else []
     return (*services, *(build_context(one.abstract_syntax or "", TRANSFER_SYNTAXES) for one in AllStoragePresentationContexts))
+
+
+def unlisted(proposed: Iterable[PresentationContext], commitment: bool) -> list[PresentationContext]:
+    """Of what a sender proposes the storage classes in no list: retired or newer ones, and those of makers, which have UIDs of their own.
+
+    One refused context can turn a hospital's whole export red; what comes over such a one is discarded by rule.
+    """
+    listed = {one.abstract_syntax for one in supported(commitment)}
+    asked = {str(one.abstract_syntax) for one in proposed} - listed
+    return [
+        build_context(uid, TRANSFER_SYNTAXES)
+        for uid in sorted(asked)
+        if UID.fullmatch(uid) and (uid.startswith(STANDARD_STORAGE) or not uid.startswith(STANDARD))
+    ]
 
 
 def read(body: memoryview) -> Request:
@@ -91,9 +108,9 @@ def accept(request: Request, *, longest: int, commitment: bool) -> tuple[bytes, 
     """The A-ASSOCIATE-AC, and what each accepted context carries."""
     asked: list[Any] = list(request.proposed.user_information)
     roles = {item.sop_class_uid: (item.scu_role, item.scp_role) for item in asked if isinstance(item, SCP_SCU_RoleSelectionNegotiation)}
-    results, replies = negotiate_as_acceptor(
-        request.proposed.presentation_context_definition_list, list(supported(commitment)), cast(Any, roles)
-    )
+    proposed = request.proposed.presentation_context_definition_list
+    known = [*supported(commitment), *unlisted(proposed, commitment)]
+    results, replies = negotiate_as_acceptor(proposed, known, cast(Any, roles))
     said = A_ASSOCIATE()
     said.application_context_name = APPLICATION_CONTEXT
     said.calling_ae_title, said.called_ae_title = request.proposed.calling_ae_title, request.proposed.called_ae_title

@@ -24,6 +24,8 @@ from pydicom.uid import (
     MRImageStorage,
     SecondaryCaptureImageStorage,
 )
+from pynetdicom import AE
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
 from imaging.edge import peers, state
 from imaging.edge.dicom.negotiation import TRANSFER_SYNTAXES
@@ -143,6 +145,27 @@ def test_every_syntax_is_received_and_its_bytes_kept(running: Running) -> None:
     for image in images:
         assert kept[image.SOPInstanceUID].file_meta.TransferSyntaxUID == image.file_meta.TransferSyntaxUID
         assert kept[image.SOPInstanceUID].PixelData == image.PixelData
+
+
+UNLISTED = {
+    "1.3.12.2.1107.5.9.1": "a maker's own (CSA non-image)",
+    "1.2.840.10008.5.1.4.1.1.6": "ultrasound, retired",
+    "1.2.840.10008.5.1.4.1.1.200.1": "a CT protocol",
+}
+
+
+def test_storage_classes_in_no_list_are_taken_and_discarded_by_rule(running: Running, edge_home: Home) -> None:
+    """What an old archive or a maker's console sends along turns no export red; what is no storage is refused still."""
+    ae = AE(ae_title="STORESCU")
+    for uid in (*UNLISTED, StudyRootQueryRetrieveInformationModelFind, "1.2.840.10008.5.1.4.31"):
+        ae.add_requested_context(uid)
+    association = ae.associate("127.0.0.1", running.port, ae_title="PRIME")
+    assert {context.abstract_syntax for context in association.accepted_contexts} == UNLISTED.keys()
+    association.release()
+    assert send(running.port, [ct(place, SOPClassUID=uid) for place, uid in enumerate(UNLISTED)]) == [0] * len(UNLISTED)
+    with closing(state.connect(edge_home.database)) as connection, closing(Sandbox()) as sandbox:
+        assert Intake(edge_home, connection, sandbox).step() == len(UNLISTED)
+    assert rows(edge_home, "SELECT rule, count(*) FROM discard GROUP BY 1") == [("class-not-used", len(UNLISTED))]
 
 
 def in_syntax(number: int, syntax: str) -> Dataset:
