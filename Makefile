@@ -11,7 +11,7 @@ STAMP := .venv/.made-from
 MADE_FROM = $(shell sha256sum requirements.lock | cut -d' ' -f1)
 DEBIAN := chromium dcmtk dicom3tools orthanc r-cran-survival strace fonts-noto-cjk
 
-.PHONY: run test setup check bench soak edge-bundle help lint fix types arch docs debian
+.PHONY: run test setup check bench soak edge-bundle niivue help lint fix types arch docs debian
 
 run: setup ## Start the whole platform here (Ctrl-C stops it); the first start makes the demo study
 	@exec $(PY) manage.py up
@@ -20,7 +20,7 @@ test: setup debian ## Run every test on a real PostgreSQL
 	$(PY) -m pytest -n 2 --no-loadscope-reorder -m "not soak"
 
 setup: ## Build .venv from requirements.lock (hashes checked); nothing to do when it is fresh
-	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP); fi
+	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP) && { ./.ci/get-niivue || true; }; fi
 
 check: setup lint types arch ## Lint, types, import contracts, migrations, deployment settings, generated docs
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
@@ -38,6 +38,9 @@ soak: setup debian ## The long fault and simulation runs
 
 edge-bundle: setup ## One archive that installs a hospital edge without internet
 	$(PY) -m imaging.edge bundle prime-edge.tar.gz
+
+niivue: ## Fetch what the viewer draws volumes with (npm, one pinned file, hash checked); without it slices are shown
+	./.ci/get-niivue
 
 lint:
 	$(PY) -m ruff check .

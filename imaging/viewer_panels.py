@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
-import numpy as np
 from django.db.models import F
 from django.utils.functional import Promise
-from numpy.typing import NDArray
 
 from accounts.models import User
-from imaging import contours, overlap
+from imaging import overlap, viewer_volumes
 from imaging.draft_panels import DraftView, draft_views
 from imaging.features import INPUTS
+from imaging.geometry import Verdict
 from imaging.models import KeySlice, Roi, RoiOutline, Series
 from imaging.models.images import PHASE_WORDS
 from imaging.phase import Phase
@@ -60,6 +60,7 @@ class Pane:
     drawn: list[Drawn] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     drafting: DraftView | None = None
+    window: str = "soft_tissue"
 
     @property
     def draft(self) -> dict[str, Any] | None:
@@ -77,6 +78,23 @@ class Pane:
     def now(self) -> KeySlice:
         """The slice that is shown."""
         return self.slices[self.at]
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether it is one regular stack, which alone may be drawn as a volume."""
+        return self.series.verdict == Verdict.REGULAR and self.series.assessed_revision == self.series.revision
+
+    @property
+    def levels(self) -> str:
+        """The darkest and the brightest value of the window, as the volume has values."""
+        center, width = window_of(self.now, self.window)
+        middle = center - CT_OFFSET if self.series.modality == "CT" else center
+        return f"{middle - width / 2:g} {middle + width / 2:g}"
+
+    @property
+    def height(self) -> str:
+        """How far along the stack the slice lies, from 0 to 1."""
+        return f"{(self.at + 0.5) / len(self.slices):.6f}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,11 @@ class Viewer:
     refused: bool
     waiting: bool
 
+    @property
+    def has_volumes(self) -> bool:
+        """Whether any of it can be drawn as a volume."""
+        return any(pane.has_volume for pane in self.panes)
+
 
 def window_of(drawn: KeySlice, asked: str) -> tuple[float, float]:
     """Centre (in stored values) and width of the window through which a kept slice is shown."""
@@ -116,13 +139,13 @@ def viewer_of(participant: Participant, user: User, asked: Mapping[str, str]) ->
     window = asked.get("window", "")
     window = window if window in CT_PRESETS else "soft_tissue"
     comparing = asked.get("compare") == "1"
-    refused = comparing and may(user, UPLOAD, participant.center) and not _has_drawn(panes, user)
+    refused = comparing and not _may_compare(participant, panes, user)
     if panes:
         _go_to(panes, asked.get("place", ""))
         _outline(panes, everybody=comparing and not refused)
         drafting = {} if comparing else draft_views([pane.series for pane in panes], user)
         for pane in panes:
-            pane.drafting = drafting.get(pane.series.pk)
+            pane.drafting, pane.window = drafting.get(pane.series.pk), window
     state = {"window": window, **({"compare": "1"} if comparing else {})}
     place = panes[0].now.place if panes else 1
     return Viewer(
@@ -147,7 +170,9 @@ def _panes(series: Iterable[Series]) -> list[Pane]:
             chosen.setdefault(phase, one)
     kept = KeySlice.objects.filter(series__in=list(chosen.values()), window=WHOLE, revision=F("series__assessed_revision"))
     slices: dict[int, list[KeySlice]] = {}
+    known = {one.pk: one for one in chosen.values()}
     for slice_ in kept.order_by("place"):
+        slice_.series = known[slice_.series_id]
         slices.setdefault(slice_.series_id, []).append(slice_)
     return [
         Pane(chosen[phase], PHASE_WORDS[Phase(phase)], bool(chosen[phase].phase), slices[chosen[phase].pk])
@@ -173,8 +198,21 @@ def _nearest(slices: Sequence[KeySlice], height: float | None) -> int:
     return min((max(after - 1, 0), after), key=lambda i: abs(heights[i] - height))
 
 
-def _has_drawn(panes: Sequence[Pane], user: User) -> bool:
-    """Whether somebody who draws has handed in an outline of each phase: before that, another's would lead his hand."""
+def outline_shown(uuid: UUID, user: User) -> Roi | None:
+    """An outline that the viewer shows to this person, with its series: the one in force, and readers' where he may compare them."""
+    states = [Roi.State.ALIGNED, Roi.State.REPLACED, Roi.State.COMPARED]
+    shown = Roi.objects.filter(series__in=series_for(user), state__in=states, checked_revision=F("series__revision"))
+    roi = shown.exclude(session=Roi.Session.REPEAT).select_related("series__participant__center").filter(uuid=uuid).first()
+    if roi is None or roi.state == Roi.State.ALIGNED:
+        return roi
+    person = roi.series.participant
+    return roi if _may_compare(person, _panes(series_for(user).filter(participant=person)), user) else None
+
+
+def _may_compare(participant: Participant, panes: Sequence[Pane], user: User) -> bool:
+    """Who draws sees others' outlines after he handed in one of each phase: before that, another's would lead his hand."""
+    if not may(user, UPLOAD, participant.center):
+        return True
     own = set(Roi.objects.filter(series__in=[pane.series for pane in panes], uploaded_by=user).values_list("series_id", flat=True))
     return all(pane.series.pk in own for pane in panes)
 
@@ -205,17 +243,8 @@ def _pairs(series: Series, drawn: Sequence[tuple[Roi, Sequence[RoiOutline]]]) ->
     frame = series.members.first().frames[0]  # type: ignore[union-attr] # a series with an outline has instances
     spacing = (series.spacing_mm or 1.0, *frame["pixel_spacing"])
     size = (series.slice_count or 0, frame["rows"], frame["columns"])
-    masks = [(roi.reader, _voxels(outlines, size)) for roi, outlines in drawn]
+    masks = [(roi.reader, viewer_volumes.filled(outlines, size)) for roi, outlines in drawn]
     return [Pair(a, b, overlap.compare(one, other, spacing)) for (a, one), (b, other) in combinations(masks, 2)]
-
-
-def _voxels(outlines: Iterable[RoiOutline], size: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """The mask that outlines along pixel edges came from: their frame is the picture, whatever the height of a pixel."""
-    marked = np.zeros(size, dtype=np.bool_)
-    for one in outlines:
-        scale = np.array([size[2] / one.width, size[1] / one.height])
-        marked[one.place - 1] = contours.fill([np.array(way) * scale - 0.5 for way in one.polygons], *size[1:])
-    return marked
 
 
 def _steps(first: Pane, state: Mapping[str, str]) -> Iterable[Step]:

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from csp.decorators import csp_update
+from django.contrib.staticfiles import finders
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from imaging import archive, draft_panels, panels, proposals, region_panels, splitting, viewer_panels, windows
+from imaging import archive, draft_panels, panels, proposals, region_panels, splitting, viewer_panels, viewer_volumes, windows
 from imaging.models import KeySlice, Series
 from imaging.regions import UPLOAD
 from imaging.series import CONFIRM, VIEW, pick_phase, series_for
 from imaging.words import WINDOWS
 from studies.access import Permission, may, participants_for
+
+NIIVUE = "vendor/niivue.js"
+"""The library that draws volumes, where `make niivue` fetched it; without it the viewer shows slices."""
 
 
 @require_GET
@@ -67,6 +72,7 @@ def series_split(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect(f"{reverse('series', args=[shown.uuid])}#parts")
 
 
+@csp_update({"img-src": ["data:"]})  # NiiVue brings the letters that it draws with it, as pictures in its own file
 @require_GET
 def viewer(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Is the outline right? Both phases side by side at one height, slice by slice; works by links alone."""
@@ -76,6 +82,7 @@ def viewer(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "viewer": shown,
         "participant": participant,
         "may_open_participant": may(request.user, Permission.PARTICIPANT_VIEW, participant.center),
+        "niivue": NIIVUE if finders.find(NIIVUE) else "",
     }
     return render(request, "imaging/viewer.html", context)
 
@@ -88,6 +95,34 @@ def slice_image(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if drawn.window == windows.WHOLE:
         data = windows.through(data, *viewer_panels.window_of(drawn, request.GET.get("window", "")))
     response = HttpResponse(data, content_type="image/png")
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_GET
+def series_volume(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+    """A series as one volume, to be drawn by WebGL: the values that the viewer's slices show."""
+    stack = viewer_volumes.stack_of(get_object_or_404(series_for(request.user), uuid=uuid))
+    if stack is None:
+        raise Http404
+    size, pieces = viewer_volumes.volume(stack)
+    return _nifti(StreamingHttpResponse(pieces), size)
+
+
+@require_GET
+def outline_volume(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+    """An outline that the viewer shows, as a mask on the volume of its series."""
+    roi = viewer_panels.outline_shown(uuid, request.user)
+    stack = roi and viewer_volumes.stack_of(roi.series)
+    if roi is None or stack is None:
+        raise Http404
+    data = viewer_volumes.mask(stack, roi.outlines.filter(revision=roi.series.revision).order_by("place"))
+    return _nifti(HttpResponse(data), len(data))
+
+
+def _nifti(response: HttpResponseBase, size: int) -> HttpResponseBase:
+    response["Content-Type"], response["Content-Length"] = "application/octet-stream", str(size)
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-store"
     return response

@@ -138,6 +138,7 @@
     old.querySelectorAll("details").forEach((part, i) => { const same = next.querySelectorAll("details")[i]; if (same) same.open = part.open; });
     old.replaceWith(next);
     boxes(next);
+    document.dispatchEvent(new Event("viewer-swapped"));
     history.replaceState(null, "", address);
     if (held) next.querySelector(`[data-arrow="${held}"]`)?.focus({ preventScroll: true });
   }

@@ -73,6 +73,7 @@ OBJECTS = {
     "participant": "participant", "api-participant-detail": "participant",
     "series": "series", "series-phase": "series", "series-split": "series",
     "series-detail": "series", "slice": "slice", "viewer": "participant",
+    "series-volume": "series", "roi-volume": "roi",
     "delegation-log": "center", "delegate": "center", "training-record": "center", "delegation-end": "delegation",
     "lab-paste": "participant",
     "range": "range", "range-end": "range", "range-correct": "range",

@@ -13,7 +13,7 @@ from django.urls import reverse
 from PIL import Image
 
 from accounts.models import User
-from imaging import assessment, ingest, overlap, region_checks, regions, viewer_panels, viewing, windows
+from imaging import assessment, ingest, overlap, region_checks, regions, viewer_volumes, viewing, windows
 from imaging.models import KeySlice, Roi, Series
 from imaging.series import pick_phase
 from studies.models import Participant
@@ -234,7 +234,7 @@ def test_reader_who_has_not_drawn_yet_sees_no_other_reader(case: Case, client_of
 def test_masks_come_back_from_outlines_voxel_by_voxel(case: Case) -> None:
     """What is compared is what was uploaded."""
     roi = case.upload("arterial", case.world.coordinators["01"], "R1")
-    marked = viewer_panels._voxels(roi.outlines.all(), (12, 32, 32))
+    marked = viewer_volumes.filled(roi.outlines.all(), (12, 32, 32))
     assert np.array_equal(marked, sitk.GetArrayFromImage(ball(case.files, (10, 12, 5), 6.0)) == 1)
 
 
