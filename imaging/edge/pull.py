@@ -87,8 +87,8 @@ def run(
     rows = connection.execute("SELECT * FROM pull WHERE state IN ('waiting', 'failed') ORDER BY id").fetchall()
     for row in rows:
         counted = {"studies": 0, "images": 0, "failed": 0}
-        found = _found(asked, row)
-        for study in found:
+        until_open(asked.window, now, wait)
+        for study in _found(asked, row):
             counted["studies"] += 1
             if connection.execute("SELECT 1 FROM pulled WHERE study_uid = ?", (study.uid,)).fetchone() is None:
                 until_open(asked.window, now, wait)
