@@ -117,7 +117,17 @@ def _instances(series: Series, package: Package, members: dict[str, Header], obj
     ]
     InstanceConflict.objects.bulk_create(conflicts, ignore_conflicts=True)
     if new:
-        Series.objects.filter(pk=series.pk).update(revision=F("revision") + 1, changed_at=timezone.now())
+        _grow(series, [header for header in members.values() if header.sop_instance_uid not in known])
+
+
+def _grow(series: Series, headers: Sequence[Header]) -> None:
+    """One revision more. Of what is said of the whole series a late image may change two facts: when it began, and that detail was lost."""
+    facts = Series.objects.select_for_update(of=("self",), no_key=True).get(pk=series.pk).facts
+    times = [time for time in (facts.get("AcquisitionTime"), *(header.acquired for header in headers)) if time]
+    facts |= {"AcquisitionTime": min(times, default="")}
+    if any(header.lossy for header in headers):
+        facts |= {"LossyImageCompression": "01"}
+    Series.objects.filter(pk=series.pk).update(revision=F("revision") + 1, changed_at=timezone.now(), facts=facts)
 
 
 def _date(text: str) -> date | None:

@@ -99,6 +99,23 @@ def test_late_slice_is_a_new_revision(world: World, participant: Participant) ->
     assert set(KeySlice.objects.values_list("revision", flat=True)) == {1, 2}
 
 
+def test_late_slice_that_lost_detail_or_came_first_is_said_of_the_series(world: World, participant: Participant) -> None:
+    """NW-03: a lossy image bars its series from measurement whichever package it comes in; the earliest slice says when the scan began."""
+    number = participant.study_number
+
+    def change(dataset: Dataset, i: int) -> None:
+        dataset.AcquisitionTime = "101459" if i == 0 else "101500"
+        if i == 0:
+            dataset.LossyImageCompression = "01"
+
+    archived(world, number, ct_series(number, slices=20, keep=lambda i: i > 0, change=change))
+    before = Series.objects.get().facts
+    assert (before["LossyImageCompression"], before["AcquisitionTime"]) == ("00", "101500")
+    archived(world, number, ct_series(number, slices=20, keep=lambda i: i == 0, change=change))
+    assert Series.objects.get().facts == before | {"LossyImageCompression": "01", "AcquisitionTime": "101459"}
+    assert Series.objects.get().revision == 2
+
+
 def test_study_number_nobody_has_is_refused(world: World, participant: Participant) -> None:
     """EN-05: nobody is enrolled under it."""
     files = ct_series("01-0999-74")
