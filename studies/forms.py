@@ -24,12 +24,18 @@ PREFIX = "answer_"
 
 
 class PageForm(forms.Form):
-    """A form whose first error takes the focus and whose fields point at their messages."""
+    """A form whose first error takes the focus and whose fields point at their messages.
+
+    What was sent where a choice was asked for is not said back: it came from no page of ours, and may be anything.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
 
     def full_clean(self) -> None:
+        for field in self.fields.values():
+            if "invalid_choice" in field.error_messages:
+                field.error_messages["invalid_choice"] = _("Choose one of the answers on offer.")
         super().full_clean()
         self._mark()
 

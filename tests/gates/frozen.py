@@ -1,4 +1,4 @@
-"""One instant and one line of identities for two worlds: what differs between them is then no matter of time or chance.
+"""One instant, one line of identities and one commit for two worlds: what differs between them is then no matter of time or chance.
 
 Frozen are the program's clock, the database's (`now()` and its sisters are found in a schema that stands before pg_catalog,
 also by trigger functions and column defaults), the uuid4 that names rows, and the sequences of bigint keys. Nonces, keys,
@@ -19,6 +19,8 @@ import pytest
 from django.apps import apps
 from django.db import connection, transaction
 from django.utils import timezone
+
+from accounts import release
 
 INSTANT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 CLOCKS = ("now", "clock_timestamp", "statement_timestamp", "transaction_timestamp")
@@ -43,6 +45,7 @@ def world() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch, transaction.atomic():
         _stop_the_defaults(patch)
         patch.setattr(timezone, "now", lambda: INSTANT)
+        patch.setattr(release, "commit", lambda: "c" * 40)  # a checkout may move on during a long run
         for module in (django.utils.cache, django.http.response, django.core.signing):  # expiry of pages and cookies, signed messages
             patch.setattr(module, "time", SimpleNamespace(time=INSTANT.timestamp))
         patch.setattr(uuid, "os", SimpleNamespace(urandom=_counted()))

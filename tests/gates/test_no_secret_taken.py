@@ -17,6 +17,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
+from django.utils import translation
 from psycopg import sql
 
 from accounts import audit
@@ -102,6 +104,17 @@ def test_key_sent_to_every_page_is_nowhere(site: Any, key: PrivateKey, caplog: p
     with caplog.at_level(logging.DEBUG):
         assert asked(made.people["custodian"], targets, key, ("post",), AS_A_FORM) == []
     assert kept(key, folder, caplog.text) == []
+
+
+def test_what_was_sent_where_a_choice_was_asked_for_is_not_said_back(site: Any, key: PrivateKey) -> None:
+    """A field that happens to be called as a part of a key is answered by a sentence without it."""
+    made, targets, _ = site
+    client = Client()
+    client.force_login(made.people["site_pi01"])
+    answer = client.post(reverse("consent-version", args=[targets["center"]]), {"approval": sealing_keys.write_private(key).decode()})
+    assert answer.status_code == 400
+    assert not any(each in answer.content for each in traces(key))
+    assert translation.gettext("Choose one of the answers on offer.") in answer.content.decode()
 
 
 @pytest.mark.soak
