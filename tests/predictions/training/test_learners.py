@@ -81,6 +81,25 @@ def test_survival_learner_says_what_scikit_survival_says(rows, name, theirs):
     assert np.allclose(fitted(name, rows).predict(x), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_forest_with_a_step_for_each_day_of_an_event_is_the_forest_of_all_days(rows):
+    """A coarser one is another forest that ranks patients alike."""
+    x, _, time, event = rows
+    expected = RandomSurvivalForest(n_estimators=12, min_samples_leaf=5, random_state=3).fit(x, Surv.from_arrays(event, time)).predict(x)
+    fine, coarse = (
+        survivors.fit("random_survival_forest", x, time, event, SURVIVORS["random_survival_forest"] | {"steps": steps}, seed=3).predict(x)
+        for steps in (100_000, 20)
+    )
+    assert np.allclose(fine, expected, rtol=1e-12, atol=1e-12)
+    assert not np.allclose(coarse, expected)
+    assert np.corrcoef(coarse, expected)[0, 1] > 0.9
+
+
+def test_days_in_steps_by_hand():
+    """Events on 10, 20, 30 and 40 in two steps, the first and the last: events go up, the censored stay behind what they outlived."""
+    time, event = np.array([10.0, 20, 30, 40, 5, 10, 25, 40, 90]), np.array([1, 1, 1, 1, 0, 0, 0, 0, 0], dtype=bool)
+    assert survivors.in_steps(time, event, 2).tolist() == [10, 40, 40, 40, 5, 10, 10, 40, 40]
+
+
 @pytest.mark.parametrize("name", [*CLASSIFIERS, *SURVIVORS])
 def test_model_reads_back_and_says_the_same_alone_and_in_a_batch(rows, name):
     """PR-04, to the last bit."""
