@@ -9,13 +9,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from celery import shared_task  # noqa: TID251 - this is the one place
+from celery import Celery, shared_task  # noqa: TID251 - this is the one place
 
 QUEUES: dict[str, str] = {}  # task name -> queue; the Celery app routes by it
 
 
-def task(*, queue: str = "default") -> Callable[[Callable[..., None]], Any]:
-    """Decorate an idempotent function of ids as a Celery task on `queue`. Raises TypeError for an argument that is no id."""
+def task(*, queue: str = "default", app: Celery | None = None) -> Callable[[Callable[..., None]], Any]:
+    """Decorate an idempotent function of ids as a Celery task on `queue`. Raises TypeError for an argument that is no id.
+
+    The task of an `app` of its own is unknown to the platform's workers, and no queue of theirs leads to it.
+    """
 
     def decorate(work: Callable[..., None]) -> Any:
         @wraps(work)
@@ -25,8 +28,11 @@ def task(*, queue: str = "default") -> Callable[[Callable[..., None]], Any]:
             work(*ids)
 
         name = f"{work.__module__}.{work.__name__}"
+        rules: dict[str, Any] = {"name": name, "acks_late": False, "ignore_result": True, "max_retries": 0}
+        if app is not None:
+            return app.task(shared=False, **rules)(run)
         QUEUES[name] = queue
-        return shared_task(name=name, acks_late=False, ignore_result=True, max_retries=0)(run)
+        return shared_task(**rules)(run)
 
     return decorate
 

@@ -6,6 +6,7 @@ rests on by one key: anything else is done anew. When all is done it is removed,
 
 import json
 import multiprocessing
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -33,11 +34,11 @@ class Bench:
     def run(self, do: Do, source: str, names: Sequence[str], *, key: str) -> list[Any]:
         """The answers of all jobs in order; those kept under `key` are not done again."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        done = {name: said for name in names if (said := self._kept(key, name)) is not None}
+        done = {name: said for name in names if (said := self.kept(key, name)) is not None}
         self.progress(len(done), len(names))
-        for name, text in _made(do, source, [name for name in names if name not in done], self.processes):
+        for name, text in self.made(do, source, [name for name in names if name not in done], key=key):
             done[name] = json.loads(text)
-            self._keep(key, name, done[name])
+            self.keep(key, name, done[name])
             self.progress(len(done), len(names))
         return [done[name] for name in names]
 
@@ -45,26 +46,38 @@ class Bench:
         """Remove what was kept."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _kept(self, key: str, name: str) -> Any:
-        try:
-            value = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-            return value["said"] if value["key"] == key else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+    def made(self, do: Do, source: str, names: Sequence[str], *, key: str) -> Iterator[tuple[str, str]]:
+        """Each job and its answer, as it is finished."""
+        if self.processes == 1 or len(names) < 2:
+            for name in names:
+                yield name, do(source, name)
+            return
+        with ProcessPoolExecutor(self.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+            waiting = {pool.submit(do, source, name): name for name in names}
+            for each in as_completed(waiting):
+                yield waiting[each], each.result()
 
-    def _keep(self, key: str, name: str, said: Any) -> None:
-        path = self.folder / f"{name}.json"
-        half = path.with_suffix(".half")
-        half.write_text(json.dumps({"key": key, "said": said}), encoding="utf-8")
-        half.replace(path)
+    def kept(self, key: str, name: str) -> Any:
+        """The answer of a job that was kept under `key`, or None."""
+        value = read(self.folder / f"{name}.json")
+        return value.get("said") if value.get("key") == key else None
+
+    def keep(self, key: str, name: str, said: Any) -> None:
+        """Keep an answer; a stop leaves it whole or not at all."""
+        write(self.folder / f"{name}.json", {"key": key, "said": said})
 
 
-def _made(do: Do, source: str, names: Sequence[str], processes: int) -> Iterator[tuple[str, str]]:
-    if processes == 1 or len(names) < 2:
-        for name in names:
-            yield name, do(source, name)
-        return
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(do, source, name): name for name in names}
-        for each in as_completed(waiting):
-            yield waiting[each], each.result()
+def read(path: Path) -> dict[str, Any]:
+    """What a file holds; nothing where it is not there or not whole."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write(path: Path, value: dict[str, Any]) -> None:
+    """A file that is there whole or not at all."""
+    half = path.with_suffix(f".half-{os.getpid()}")
+    half.write_text(json.dumps(value), encoding="utf-8")
+    half.replace(path)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ def sha256_of(out: Path) -> str:
     return hashlib.sha256((out / "model.json").read_bytes()).hexdigest()
 
 
+@cache
 def program() -> dict[str, str]:
-    """What ran: the SHA-256 of the training package and of the locked environment."""
+    """What ran: the SHA-256 of the training package and of the locked environment, as they were when this process first asked."""
     sources = b"".join(path.read_bytes() for path in sorted(PACKAGE.rglob("*")) if path.suffix in {".py", ".yaml", ".json"})
     lock = PACKAGE.parents[1] / "requirements.lock"
     environment = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else ""

@@ -1,33 +1,20 @@
 """The queue: what the clock asks for exists, and the embedded broker takes and gives messages (RL-01, RL-02)."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import kombu
 import psycopg
 import pytest
 
 from prime_platform import celery
-from prime_platform.embedded import broker, logins, postgres
-
-UID = 64100 if os.geteuid() == 0 else None
+from prime_platform.embedded import broker
+from tests import brokers
 
 
 @pytest.fixture
 def broker_url() -> Iterator[str]:
-    """A running broker whose socket's path has a space and a quote in it, as a checkout's may."""
-    base = Path(tempfile.mkdtemp(prefix="prime it's "))
-    base.chmod(0o711)
-    cluster = postgres.Cluster(base / "pg", UID, durable=False)
-    with postgres.held(cluster):
-        postgres.prepare(cluster)
-        server = postgres.start(cluster)
-        yield logins.ensure(cluster, base / "secrets")["broker"]
-        postgres.stop(server)
-    shutil.rmtree(base)
+    with brokers.running() as url:
+        yield url
 
 
 def test_everything_the_clock_asks_for_is_a_task() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from threadpoolctl import threadpool_limits
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from accounts import printing
 from predictions import runs
 from predictions.models import TrainingRun
-from predictions.training import feature_list, outcome, table, trainer
+from predictions.training import away, feature_list, outcome, table, trainer
 from predictions.training.foreign import mapping
 from predictions.training.jobs import Bench
 from predictions.training.policy import choice, value
@@ -27,6 +28,7 @@ MODELS = ("strategy", "prime-r", "prime-s")
 TIERS = {"0": ("clinical",), "1": ("clinical", "arterial", "venous")}
 ONE_MONTH = 30  # days: PRIME-S is asked after a month on treatment, and counts from there (PM-05)
 
+UNHEARD = "No part was finished in the last half minute. If no worker runs: python -m celery --app predictions.workers worker"
 
 ASKED = (
     "model", "mapping", "feature_list", "seed", "tier", "protocol", "replicates", "policy_replicates", "preset", "lesions", "landmark",
@@ -85,6 +87,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
         parser.add_argument("--pdf", action="store_true", help="print the cards as PDF too, by an installed Chromium")
         parser.add_argument("--processes", type=int, default=1, help="how many processes share the held-out parts (default: %(default)s)")
+        parser.add_argument("--workers", action="store_true", help="hand them to Celery workers: celery --app predictions.workers worker")
         parser.add_argument("--study", help="show the training on the page Models of this study; the only thing that needs a database")
         strategy = parser.add_argument_group("strategy")
         strategy.add_argument("--tier", choices=sorted(TIERS), default="1", help="0: clinical; 1: clinical + two CT phases (default)")
@@ -104,7 +107,7 @@ class Command(BaseCommand):
             with watch, warnings.catch_warnings():
                 warnings.simplefilter("error")
                 report = train(options, watch)
-        except (table.TableRefused, preset.PresetRefused, OSError) as fault:
+        except (table.TableRefused, preset.PresetRefused, away.WorkerRefused, OSError) as fault:
             raise CommandError(f"train: {fault}", returncode=2) from None
         except ValidationError as refusal:
             raise CommandError(f"train: {' '.join(refusal.messages)}", returncode=1) from None
@@ -137,7 +140,7 @@ class Command(BaseCommand):
         data, said = centers.table_of(source)
         watch.begin(data.sha256)
         trainer.check(data)
-        bench = Bench(options["out"] / "parts", options["processes"], watch.progress)
+        bench = self.bench(options, watch)
         chosen = choice.choose(data, source.rules, work=centers.workshop(source, bench))
         more = {"learn": choice.LEARNERS[chosen.learner], "by_center": chosen.by_center}
         trained = trainer.train(data, **named, tier=options["tier"], replicates=options["replicates"], **more)
@@ -153,7 +156,7 @@ class Command(BaseCommand):
         landmark = options["landmark"] if options["model"] == "prime-s" else 0
         named = paths(options, "data", "mapping", "lesions", "feature_list", "preset")
         source = fanout.Source(options["model"], seed=options["seed"], landmark=landmark, **named)
-        bench = Bench(options["out"] / "parts", options["processes"], watch.progress)
+        bench = self.bench(options, watch)
         with threadpool_limits(1):
             rows = fanout.cohort_of(source)
             watch.begin(rows.sha256)
@@ -162,6 +165,16 @@ class Command(BaseCommand):
                 made.report["optimism"] = laboratory.optimism(rows, options["model"], source.task)
         bench.clear()
         return outcome.leave(options["out"], made.artefact, made.report)
+
+    def bench(self, options: dict[str, Any], watch: Watch) -> Bench:
+        """Where the held-out parts are done: here, or by workers."""
+        if not options["workers"]:
+            return Bench(options["out"] / "parts", options["processes"], watch.progress)
+        if not settings.CELERY_BROKER_URL:
+            raise CommandError("train: --workers needs a broker that the workers share: set CELERY_BROKER_URL", returncode=2)
+        from predictions import workers  # noqa: PLC0415  (Celery and a broker are needed for this alone)
+
+        return workers.board(options["out"], watch.progress, unheard=lambda: self.stderr.write(UNHEARD))
 
     def print_cards(self, out: Path) -> None:
         """The cards as PDF beside the HTML; without a Chromium it says so."""
@@ -177,5 +190,10 @@ class Command(BaseCommand):
 
 
 def paths(options: dict[str, Any], *names: str) -> dict[str, str | None]:
-    """Some options as text."""
-    return {name: options[name] and str(options[name]) for name in names}
+    """Some options as text, files by their whole path: a worker may stand elsewhere."""
+    return {name: options[name] and text_of(options[name]) for name in names}
+
+
+def text_of(option: str | Path) -> str:
+    path = Path(option)
+    return str(path.absolute() if isinstance(option, Path) or path.is_file() else option)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import warnings
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -53,13 +53,13 @@ def workshop(source: Source, bench: Bench) -> Work:
     def work(rows: TrainingTable, jobs: list[Job]) -> list[Part]:
         places = {center: place for place, center in enumerate(sorted({center for _, center in jobs}))}
         names = [f"{learner}-{places[center]}" for learner, center in jobs]
-        found = bench.run(_one, json.dumps(asdict(source)), names, key=_key(source, rows))
+        found = bench.run(one, json.dumps(asdict(source)), names, key=_key(source, rows))
         return [Part.from_json(each) for each in found]
 
     return work
 
 
-def _one(source: str, name: str) -> str:
+def one(source: str, name: str) -> str:
     """One learner and one center, as the text it is kept as."""
     rows, (learner, place) = _rows(source), name.split("-")
     center = sorted({str(each) for each in rows.center})[int(place)]
@@ -68,7 +68,17 @@ def _one(source: str, name: str) -> str:
         return json.dumps(value.ask(rows, _source(source).rules.of(learner), center).as_json())
 
 
-@cache
+def key_of(source: str) -> str:
+    """The key of a source as this process reads it."""
+    return _key(_source(source), _rows(source))
+
+
+def forget() -> None:
+    """Read the table anew next time."""
+    _rows.cache_clear()
+
+
+@lru_cache(maxsize=1)
 def _rows(source: str) -> TrainingTable:
     return table_of(_source(source))[0]
 

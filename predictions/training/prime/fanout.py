@@ -8,7 +8,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -54,13 +54,13 @@ def workshop(source: Source, bench: Bench) -> laboratory.Work:
 
     def work(rows: Cohort, target: Target, asked: Sequence[Job]) -> list[Said]:
         names = [f"{job.repeat}-{job.fold}" for job in asked]
-        found = bench.run(_one, json.dumps(asdict(source)), names, key=_key(source, rows))
+        found = bench.run(one, json.dumps(asdict(source)), names, key=_key(source, rows))
         return [Said.from_json(each) for each in found]
 
     return work
 
 
-def _one(source: str, name: str) -> str:
+def one(source: str, name: str) -> str:
     """One job, as the text it is kept as."""
     rows, target = _rows(source)
     task = Source(**json.loads(source)).task
@@ -71,7 +71,17 @@ def _one(source: str, name: str) -> str:
     return json.dumps(said.as_json())
 
 
-@cache
+def key_of(source: str) -> str:
+    """The key of a source as this process reads it."""
+    return _key(Source(**json.loads(source)), _rows(source)[0])
+
+
+def forget() -> None:
+    """Read the table anew next time."""
+    _rows.cache_clear()
+
+
+@lru_cache(maxsize=1)
 def _rows(source: str) -> tuple[Cohort, Target]:
     given = Source(**json.loads(source))
     rows, target, _ = laboratory.prepare(cohort_of(given), given.model, landmark=given.landmark)

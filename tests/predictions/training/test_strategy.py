@@ -224,8 +224,8 @@ def test_held_out_centers_shared_and_taken_up_again_say_the_same(tmp_path, monke
     synthetic.table(450, seed=5, centers=3, images=False).to_csv(path, index=False)
     source = fanout.Source(str(path), None, None, ("clinical",), LANDMARK, MARGIN, 1, 2)
     data, _ = fanout.table_of(source)
-    seen, true = [], fanout._one
-    monkeypatch.setattr(fanout, "_one", lambda given, name: seen.append(name) or true(given, name))
+    seen, true = [], fanout.one
+    monkeypatch.setattr(fanout, "one", lambda given, name: seen.append(name) or true(given, name))
     jobs = [("S", center) for center in sorted(set(map(str, data.center)))]
     first = fanout.workshop(source, Bench(tmp_path / "parts"))(data, jobs)
     (tmp_path / "parts" / "S-1.json").write_text("{half")

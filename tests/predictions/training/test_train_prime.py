@@ -113,8 +113,8 @@ def test_stopped_training_goes_on_where_it_was(tmp_path, monkeypatch):
     rows = fanout.cohort_of(source)
     own, target = laboratory.training_part(*laboratory.prepare(rows, "prime-r", landmark=0)[:2])
     jobs = list(laboratory.validation.jobs(preset.load(LIGHT)))
-    seen, true = [], fanout._one
-    monkeypatch.setattr(fanout, "_one", lambda *given: seen.append(given[1]) or true(*given))
+    seen, true = [], fanout.one
+    monkeypatch.setattr(fanout, "one", lambda *given: seen.append(given[1]) or true(*given))
 
     def work(given):
         return fanout.workshop(given, Bench(tmp_path / "parts"))(own, target, jobs)
