@@ -1,7 +1,7 @@
-"""Images of a list of patients, fetched from the PACS: C-FIND by patient number, then C-MOVE study by study to our own listener.
+"""Images of a list of patients, fetched from the PACS: C-FIND by patient number, then C-MOVE series by series to our own listener.
 
 For the retrospective cohort, at night and no faster than the hospital allows. What was fetched is written down at once, so that a run that
-was broken off goes on with the next study; every row of the list gets its own result.
+was broken off goes on with the next series; every row of the list gets its own result.
 """
 
 import re
@@ -30,9 +30,10 @@ HEADINGS = {
     "until": ("to", "until", "last day", "截止日期", "结束日期"),
 }  # fmt: skip
 ANSWER_SECONDS = 600
+OUTLINES = ("SEG", "RTSTRUCT")
 PENDING = (0xFF00, 0xFF01)
-_FIND = sop_class.StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
-_MOVE = sop_class.StudyRootQueryRetrieveInformationModelMove  # type: ignore[attr-defined]
+FIND = sop_class.StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
+MOVE = sop_class.StudyRootQueryRetrieveInformationModelMove  # type: ignore[attr-defined]
 _WILD = re.compile(r"[*?\\]")
 
 
@@ -57,7 +58,6 @@ class Study:
     """A study that the PACS has."""
 
     uid: str
-    images: int
 
 
 def enter(connection: sqlite3.Connection, table: Table, *, by: str, at: datetime) -> int:
@@ -90,16 +90,36 @@ def run(
         until_open(asked.window, now, wait)
         for study in _found(asked, row):
             counted["studies"] += 1
-            if connection.execute("SELECT 1 FROM pulled WHERE study_uid = ?", (study.uid,)).fetchone() is None:
-                until_open(asked.window, now, wait)
-                moved, failed = _moved(asked, study)
-                counted["images"] += moved
-                counted["failed"] += failed
-                if not failed:
-                    _note(connection, study.uid, moved, now())
-                if asked.per_minute and moved:
-                    wait(60 * moved / asked.per_minute)
+            if not _has(connection, "pulled", study.uid):
+                _fetch(connection, asked, study, counted, now=now, wait=wait)
         yield _ended(connection, row["id"], counted, now())
+
+
+def _fetch(
+    connection: sqlite3.Connection,
+    asked: Asked,
+    study: Study,
+    counted: dict[str, int],
+    *,
+    now: Callable[[], datetime],
+    wait: Callable[[float], None],
+) -> None:
+    """Have every wanted series of a study sent, in the window and at the pace that was asked for."""
+    images = failed = 0
+    for series in _series(asked, study):
+        if series and _has(connection, "pulled_series", series):
+            continue
+        until_open(asked.window, now, wait)
+        moved, lacking = _moved(asked, study.uid, series)
+        images, failed = images + moved, failed + lacking
+        counted["images"] += moved
+        counted["failed"] += lacking
+        if series and not lacking:
+            _note(connection, "pulled_series", series, moved, now())
+        if asked.per_minute and moved:
+            wait(60 * moved / asked.per_minute)
+    if not failed:
+        _note(connection, "pulled", study.uid, images, now())
 
 
 def until_open(window: tuple[clock_time, clock_time] | None, now: Callable[[], datetime], wait: Callable[[float], None]) -> None:
@@ -129,8 +149,8 @@ def _associated(asked: Asked) -> Association:
     ae = AE(ae_title=asked.ours)
     ae.connection_timeout = ae.acse_timeout = nodes.SECONDS
     ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
-    ae.add_requested_context(_FIND)
-    ae.add_requested_context(_MOVE)
+    ae.add_requested_context(FIND)
+    ae.add_requested_context(MOVE)
     association = ae.associate(asked.node.host, asked.node.port, ae_title=asked.called) if nodes.reachable(asked.node) else None
     if association is None or not association.is_established:
         raise PullFault(f"{asked.called} does not let {asked.ours} in, or nobody answers: edge peer echo {asked.called}.")
@@ -142,18 +162,36 @@ def _found(asked: Asked, row: sqlite3.Row) -> list[Study]:
     query = Dataset()
     query.QueryRetrieveLevel, query.PatientID = "STUDY", row["local_id"]
     query.StudyDate = f"{row['since']}-{row['until']}" if row["since"] or row["until"] else ""
-    query.StudyInstanceUID = query.ModalitiesInStudy = query.NumberOfStudyRelatedInstances = ""
-    association, found = _associated(asked), []
+    query.StudyInstanceUID = query.ModalitiesInStudy = ""
+    answers, status = _answers(asked, query)
+    if status != 0:
+        raise PullFault(f"{asked.called} did not answer the question for a patient's studies.")
+    return [study for answer in answers if (study := _study(answer, row["local_id"], asked.modalities))]
+
+
+def _series(asked: Asked, study: Study) -> list[str]:
+    """The series of a study that have a wanted modality, and outlines; one empty name, for all, where the PACS does not tell them apart."""
+    query = Dataset()
+    query.QueryRetrieveLevel, query.StudyInstanceUID = "SERIES", study.uid
+    query.SeriesInstanceUID = query.Modality = ""
+    answers, status = _answers(asked, query)
+    known = {str(answer.get("SeriesInstanceUID", "")): str(answer.get("Modality", "")) for answer in answers}
+    if status != 0 or not known or not all(UID.fullmatch(uid) for uid in known):
+        return [""]
+    wanted = {"", *asked.modalities, *OUTLINES}
+    return sorted(uid for uid, kind in known.items() if not asked.modalities or kind in wanted)
+
+
+def _answers(asked: Asked, query: Dataset) -> tuple[list[Dataset], int]:
+    """What the PACS finds, and the status that it ends with (-1 when it breaks off)."""
+    association, found, last = _associated(asked), [], -1
     try:
-        for status, answer in association.send_c_find(query, _FIND):
-            if status.get("Status") in PENDING and answer is not None:
-                study = _study(answer, row["local_id"], asked.modalities)
-                found += [study] if study else []
-            elif status.get("Status") != 0:
-                raise PullFault(f"{asked.called} did not answer the question for a patient's studies.")
+        for status, answer in association.send_c_find(query, FIND):
+            last = status.get("Status", -1)
+            found += [answer] if last in PENDING and answer is not None else []
     finally:
         association.release()
-    return found
+    return found, last
 
 
 def _study(answer: Dataset, local_id: str, modalities: tuple[str, ...]) -> Study | None:
@@ -163,17 +201,18 @@ def _study(answer: Dataset, local_id: str, modalities: tuple[str, ...]) -> Study
     other = links.local(str(answer.get("PatientID", local_id))) != local_id
     if not UID.fullmatch(uid) or other or (modalities and kinds and not kinds & set(modalities)):
         return None
-    count = str(answer.get("NumberOfStudyRelatedInstances", "") or "0")
-    return Study(uid, int(count) if count.isascii() and count.isdigit() else 0)
+    return Study(uid)
 
 
-def _moved(asked: Asked, study: Study) -> tuple[int, int]:
-    """How many images the PACS says it sent, and how many it could not (1 when it refused the study as a whole)."""
+def _moved(asked: Asked, study: str, series: str) -> tuple[int, int]:
+    """How many images the PACS says it sent, and how many it could not (1 when it refused them as a whole)."""
     query = Dataset()
-    query.QueryRetrieveLevel, query.StudyInstanceUID = "STUDY", study.uid
+    query.QueryRetrieveLevel, query.StudyInstanceUID = "SERIES" if series else "STUDY", study
+    if series:
+        query.SeriesInstanceUID = series
     association, last = _associated(asked), Dataset()
     try:
-        for status, _ in association.send_c_move(query, asked.ours, _MOVE):
+        for status, _ in association.send_c_move(query, asked.ours, MOVE):
             last = status or last
     finally:
         association.release()
@@ -186,9 +225,14 @@ def _number(status: Any, name: str) -> int:
     return int(value) if value is not None else 0
 
 
-def _note(connection: sqlite3.Connection, uid: str, images: int, at: datetime) -> None:
+def _has(connection: sqlite3.Connection, table: str, uid: str) -> bool:
+    name = "series_uid" if table == "pulled_series" else "study_uid"
+    return connection.execute(f"SELECT 1 FROM {table} WHERE {name} = ?", (uid,)).fetchone() is not None  # noqa: S608 - two fixed names
+
+
+def _note(connection: sqlite3.Connection, table: str, uid: str, images: int, at: datetime) -> None:
     with state.change(connection):
-        connection.execute("INSERT OR IGNORE INTO pulled VALUES (?, ?, ?)", (uid, images, envelope.instant(at)))
+        connection.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", (uid, images, envelope.instant(at)))  # noqa: S608
 
 
 def _ended(connection: sqlite3.Connection, row: int, counted: dict[str, int], at: datetime) -> sqlite3.Row:

@@ -84,6 +84,7 @@ CREATE TABLE IF NOT EXISTS pull ( -- a list to fetch from the PACS, and what bec
   by TEXT NOT NULL, at TEXT NOT NULL, ended_at TEXT, UNIQUE (local_id, since, until)
 );
 CREATE TABLE IF NOT EXISTS pulled (study_uid TEXT PRIMARY KEY, images INTEGER NOT NULL, at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS pulled_series (series_uid TEXT PRIMARY KEY, images INTEGER NOT NULL, at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS act_subject ON act (subject, what);
 CREATE TRIGGER IF NOT EXISTS act_kept BEFORE UPDATE ON act BEGIN SELECT RAISE(ABORT, 'what was done stays written'); END;
 CREATE TRIGGER IF NOT EXISTS act_stays BEFORE DELETE ON act BEGIN SELECT RAISE(ABORT, 'what was done stays written'); END;

@@ -8,6 +8,8 @@ from imaging.edge.dicom.negotiation import COMMITMENT, LITTLE_ENDIAN, STANDARD_S
 from imaging.edge.part10 import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from imaging.edge.rules import CT_MR_CLASSES, OUTLINE_CLASSES
 
+FIND, MOVE = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2"  # study root, as `imaging.edge.pull` asks
+
 HEAD = """# DICOM conformance statement of the hospital edge
 
 Written by `python -m imaging.edge conformance`; do not edit. For administrators of PACS and modalities. How to set the edge up is in
@@ -27,7 +29,7 @@ ASSOCIATIONS = """
 |---|---|
 | application context | 1.2.840.10008.3.1.1.1 |
 | implementation class UID, version name | {uid}, {version} |
-| roles | acceptor only |
+| roles | acceptor; requestor for what section 3 says is asked for |
 | called AE title | as configured (`PRIME_DICOM_AET`); another one is rejected |
 | calling AE title | must be a listed peer's, from an address listed for it |
 | associations at once | {associations} |
@@ -80,6 +82,16 @@ instance was read from the disk again and its hash compared. Event type 1: all a
 0x0112 (not here, such as what was discarded by rule), 0x0119 (here as another class) or 0x0110 (not as it came). An instance that the
 platform has archived, by its signed receipt, is held.
 
+As a user (SCU), from a port of its own choice and under the same AE title, when a person runs `edge pull` or tries a peer:
+
+| SOP class | UID | what is asked |
+|---|---|---|
+| Verification | {verification} | C-ECHO |
+| Study Root Query/Retrieve, FIND | {find} | studies by Patient ID and Study Date; their series by Study Instance UID |
+| Study Root Query/Retrieve, MOVE | {move} | one series at a time to this edge; the whole study where series are not told apart |
+
+Keys asked for: Study Instance UID, Modalities in Study; Series Instance UID, Modality. One association for each question.
+
 Security: plaintext from listed addresses inside the hospital only; TLS 1.2 and 1.3 with BCP 195 ciphers on a second port, the sender's
 certificate bound to its AE title and addresses. Character sets: any; names and ids are read as ISO_IR 192, GB18030, GBK or Latin-1.
 """
@@ -110,6 +122,8 @@ def statement() -> str:
             ),
             SERVICES.format(
                 verification=VERIFICATION,
+                find=FIND,
+                move=MOVE,
                 commitment=COMMITMENT,
                 count=len(classes),
                 storage=STANDARD_STORAGE.rstrip("."),

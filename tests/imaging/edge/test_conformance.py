@@ -2,6 +2,7 @@
 
 from pynetdicom import AE, AllStoragePresentationContexts
 
+from imaging.edge import pull
 from imaging.edge.dicom import conformance
 from imaging.edge.dicom.negotiation import TRANSFER_SYNTAXES
 from imaging.syntaxes import LOSSY
@@ -17,6 +18,7 @@ def test_published_statement_is_the_code_s() -> None:
 def test_statement_names_every_class_and_syntax_and_which_are_lossy() -> None:
     said = conformance.statement()
     assert all(f"| {context.abstract_syntax} |" in said for context in AllStoragePresentationContexts)
+    assert all(f"| {uid} |" in said for uid in (pull.FIND, pull.MOVE))
     assert {uid for uid in TRANSFER_SYNTAXES if f"| {uid} | lossy" in said} == set(LOSSY)
 
 

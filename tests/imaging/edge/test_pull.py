@@ -65,6 +65,34 @@ def test_every_row_has_its_result_and_a_second_run_fetches_nothing(edge: EdgePro
     assert rows(edge.home, "SELECT count(*) FROM resend") == [(0,)], "what was fetched is not fetched again"
 
 
+class BrokenOff(Exception):
+    """The command was ended while it waited."""
+
+
+def test_a_run_that_is_broken_off_goes_on_with_the_next_series(edge: EdgeProcess, pacs: Asked, connection: Any, tmp_path: Path) -> None:
+    """A study of two CT series and a dose report: paced after each series, none fetched twice, and of the report nothing is sent."""
+    port = json.loads((tmp_path / "orthanc" / "orthanc.json").read_bytes())["HttpPort"]
+    for number, series, modality in ((30, "1.5.4.1", "CT"), (31, "1.5.4.2", "CT"), (32, "1.5.4.2", "CT"), (33, "1.5.4.3", "SR")):
+        image = ct(number, patient="A3", study="1.5.4", series=series, Modality=modality)
+        rest(port, "/instances", saved(image, tmp_path / "image").read_bytes())
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 1:
+            raise BrokenOff
+
+    pull.enter(connection, [["住院号"], ["A3"]], by="test", at=clock.now())
+    gently = Asked(pacs.node, pacs.called, pacs.ours, pacs.modalities, per_minute=60)
+    with pytest.raises(BrokenOff):
+        list(pull.run(connection, gently, now=clock.now, wait=wait))
+    assert rows(edge.home, "SELECT state FROM pull") == [("waiting",)]
+    assert [(row["state"], row["images"]) for row in pull.run(connection, gently, now=clock.now, wait=wait)] == [("done", 2)]
+    assert waited == [1.0, 2.0]
+    until(lambda: rows(edge.home, "SELECT modality, count(*) FROM object GROUP BY 1") == [("CT", 3)], "both series, no report")
+    assert rows(edge.home, "SELECT count(*) FROM resend") == [(0,)]
+
+
 def test_the_night_and_the_cap_are_kept(edge: EdgeProcess, pacs: Asked, connection: Any) -> None:
     """The clock is an argument: a minute waited is a minute later."""
     at, waited = [datetime(2026, 3, 2, 12, tzinfo=UTC)], []
