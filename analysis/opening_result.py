@@ -15,7 +15,7 @@ import numpy as np
 
 from accounts import canonical
 from accounts.canonical import number
-from analysis import r_script, sap, survival_times
+from analysis import opening_predictions, r_script, sap, survival_times
 from analysis.consistency import State, Tag
 from analysis.e_value import e_value, e_value_of_limit
 from analysis.landmark import landmark
@@ -60,6 +60,9 @@ def files(opening: Opening, found: Mapping[str, Tag], other_tags: Mapping[str, M
     if comparison:
         day = comparison.landmark + comparison.horizon
         said |= _sensitivity(sap.Setting(rows, found, names, comparison.landmark, day, comparison.seed), other_tags or {})
+        said |= opening_predictions.worth(
+            opening, compared, found, names, landmark=comparison.landmark, horizon=comparison.horizon, seed=comparison.seed
+        )
     written = {
         "analysis.json": canonical.canonical(said) + b"\n",
         "analysis_cut.csv": _csv(_patient(row, found, weights, names) for row in rows),

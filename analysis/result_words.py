@@ -31,6 +31,9 @@ REFUSED: dict[str, Promise] = {
     "a confounder has too few values to draw the others from": _("A confounder has too few values to draw the others from."),
     "errors between centers need three of them": _("Errors between centers need three centers at least."),
     "without one of the centers nothing can be estimated": _("Without one of the centers nothing can be estimated."),
+    "a recommended strategy was received by too few to judge it": _("A recommended strategy was received by too few to judge it."),
+    "nobody elsewhere was followed up to the horizon": _("Without one of the centers nobody was followed up to the horizon."),
+    "the outcome model has no maximum": _("The outcome model has no maximum."),
     "a frailty of centers needs two of them": _("A risk of its own for each center needs two centers at least."),
     "the propensity model does not converge: the covariates tell the groups apart completely": _(
         "The covariates tell the two groups apart completely: the propensity model does not converge."

@@ -43,4 +43,4 @@ def opened(rows):
     text = "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]) + "\n"
     request = {"study": "PRIME-HCC", "cut": "0" * 64, "rule": RULE}
     bundle = SimpleNamespace(request=request, request_digest="0000002a" + "0" * 56, body=lambda _index: {})
-    return SimpleNamespace(bundle=bundle, cut=text.encode())
+    return SimpleNamespace(bundle=bundle, cut=text.encode(), seals=())
