@@ -177,7 +177,8 @@ def _person(participant: Participant, dates: dict[int, tuple[date | None, date |
 
 def _shown(line: Line) -> dict[str, Any]:
     expected = None if line.expected is None or not line.enrolled else round(100 * line.expected / line.enrolled)
-    return {"center": line.center, "counts": list(line.counts.values()), "enrolled": line.enrolled, "expected": expected}
+    counts = [(ORDERS[order], count) for order, count in line.counts.items()]
+    return {"center": line.center, "counts": counts, "enrolled": line.enrolled, "expected": expected}
 
 
 def _newest(found: list[chain.Anchor]) -> chain.Anchor | None:
