@@ -89,6 +89,12 @@ def urls() -> dict[str, str]:
     return dict(_session["urls"])
 
 
+def own() -> postgres.Cluster | None:
+    """The session's own cluster, running; None where one was lent."""
+    urls()
+    return _session.get("cluster")
+
+
 def _take_over(cluster: postgres.Cluster, kept: Path) -> None:
     """Begin with the files of an earlier session's cluster."""
     shutil.copy2(kept / "superuser", cluster.base / "superuser")

@@ -73,6 +73,46 @@ def test_site_logins_own_nothing_and_are_no_superusers():
         assert cursor.fetchall() == []
 
 
+DOORS = {
+    "prime_web": {"ledger_append", "reach_of", "reach_over"},
+    "prime_worker": {"ledger_append"},
+    "prime_infer": {"ledger_append"},
+}
+"""The functions that run as the owner and may be called: none of them shows a row of a patient, a seal or a model."""
+CALLABLE = """
+SELECT DISTINCT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace AND prorettype <> 'trigger'::regtype
+AND has_function_privilege(%s, oid, 'EXECUTE')
+"""
+STRONGER = "SELECT rolname FROM pg_roles WHERE rolname <> %s AND pg_has_role(%s, oid, 'MEMBER')"
+ELSEWHERE = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('public', 'pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%%'
+AND c.relkind IN ('r', 'p', 'v', 'm') AND has_schema_privilege(%s, n.oid, 'USAGE') AND has_table_privilege(%s, c.oid, 'SELECT')
+"""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("login", privileges.LOGINS)
+def test_no_way_leads_around_the_table_of_rules(login):
+    """SE-09: a closed list of functions that run as the owner, no membership in a stronger role, nothing to read in another schema."""
+    with connection.cursor() as cursor:
+        cursor.execute(CALLABLE, [login])
+        assert {name for (name,) in cursor.fetchall()} == DOORS[login]
+        cursor.execute(STRONGER, [login, login])
+        assert cursor.fetchall() == []
+        cursor.execute(ELSEWHERE, [login, login])
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.django_db
+def test_way_around_is_found():
+    """Teeth: a function that runs as the owner and that nobody closed may be called by everybody."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION tells() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM predictions_seal'")
+        cursor.execute(CALLABLE, ["prime_worker"])
+        assert {name for (name,) in cursor.fetchall()} == DOORS["prime_worker"] | {"tells"}
+
+
 def test_history_is_writable_by_no_login():
     events = {table: rule for table, rule in privileges.tables().items() if table.endswith("event")}
     assert events

@@ -1,13 +1,15 @@
 """What a superuser with the triggers off cannot do unseen: change a value, remove its audit row, write a row past the trail (AU-02)."""
 
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 
-from accounts import ledger, rebuilding, trail_commitment
+from accounts import anchors, ledger, rebuilding, trail_commitment
 from accounts.models import AccessRecord, User
+from predictions import outside
 from prime_platform import tasks, verification
 from studies import setup
 from studies.models import Screening
@@ -69,6 +71,30 @@ def test_edit_of_value_and_audit_row_together_is_named_by_the_commitment(line):
     assert said["tables"] == []
     assert [fault.split(":")[0] for fault in said["trail"]] == [EVENTS]
     assert "is not the one that row" in said["trail"][0]
+
+
+def test_edit_whose_commitment_is_written_anew_is_named_by_a_head_that_left_the_house(line, tmp_path, settings):
+    """Value, audit row, committing row and the platform's own anchors all made to fit: nothing inside shows it, an outside head does."""
+    settings.VAR = tmp_path
+    study = line.center.study
+    anchors.write(study=study.code, at=study.now())
+    newest, mail = anchors.read(study.code)[-1], tmp_path / "mail"
+    mail.mkdir()
+    (mail / "1.json").write_bytes(outside.head_json(study.code, newest))
+    assert verification.against(mail, 3) == []
+    as_superuser(
+        f"UPDATE studies_screening SET surgery_date = surgery_date - 5 WHERE id = {line.pk}",
+        f"UPDATE {EVENTS} SET surgery_date = surgery_date - 5 WHERE pgh_obj_id = {line.pk}",
+        f"DELETE FROM accounts_ledgerrow WHERE index = {newest.index}",
+        f"SELECT studies_progress_refresh(ARRAY[{line.pk}]::bigint[])",
+    )
+    trail_commitment.commit(study=study.code, at=study.ledger_time())
+    shutil.rmtree(anchors.folder(study.code))
+    assert not any(verification.faults().values())
+    said = verification.against(mail, 3)
+    assert len(said) == 1
+    assert f"row {newest.index}: " in said[0]
+    assert "the chain was rewritten at or before this row" in said[0]
 
 
 def test_removed_row_and_forged_audit_row_are_named(line):

@@ -1,19 +1,28 @@
 """What somebody at the web or worker process could do: rebuild the inputs from the tables, and try as the model every readable file
-and every cell of every readable table; pages and exports are made from nothing else.
+and every cell of every readable table, as it is and unpacked; pages and exports are made from nothing else.
 
 Run as a program of its own, with the login and the user of that process; whoever runs it knows every file's name (JSON on the
 standard input). Prints JSON: files read, cells tried, snapshots rebuilt, predictions.
 """
 
+import base64
 import contextlib
+import gzip
+import io
 import json
+import re
 import sys
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import django
 
+DEEPEST, SMALLEST_MODEL = 3, 200
+WRITTEN = re.compile(rb"[A-Za-z0-9+/=\s]+")
 CELLS = """
     SELECT c.table_name, c.column_name FROM information_schema.columns c
     WHERE c.table_schema = 'public' AND c.data_type IN ('bytea', 'text', 'json', 'jsonb', 'character varying')
@@ -47,10 +56,33 @@ def _tried(data: bytes, snapshots: list[bytes]) -> list[str]:
     from predictions import replay
 
     found = []
-    with contextlib.suppress(ValueError):
-        for snapshot in snapshots:
-            found.append(replay.predict(data, snapshot, replay.Software("0" * 40, "0" * 64)).encode().decode())
+    for each in unpacked(data):
+        with contextlib.suppress(ValueError):
+            for snapshot in snapshots:
+                found.append(replay.predict(each, snapshot, replay.Software("0" * 40, "0" * 64)).encode().decode())
     return found
+
+
+def unpacked(data: bytes, depth: int = DEEPEST) -> Iterator[bytes]:
+    """The bytes as they are, and what is packed in them: gzip, zip, tar, Base64 or hexadecimal digits, one within another."""
+    yield data
+    if depth:
+        for inner in _inner(data):
+            yield from unpacked(inner, depth - 1)
+
+
+def _inner(data: bytes) -> Iterator[bytes]:
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        yield gzip.decompress(data)
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as packed:
+        yield from (packed.read(each) for each in packed.namelist())
+    with contextlib.suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(data), mode="r:") as packed:
+        yield from (opened.read() for each in packed if (opened := packed.extractfile(each)))
+    if len(data) >= SMALLEST_MODEL and WRITTEN.fullmatch(data):
+        with contextlib.suppress(ValueError):
+            yield base64.b64decode(data, validate=False)
+        with contextlib.suppress(ValueError):
+            yield bytes.fromhex(data.decode())
 
 
 def _cells() -> Iterator[bytes]:

@@ -4,6 +4,7 @@ SL-07).
 The seals are opened here with the custodians' keys, so that it is known what to look for; one number is a canary, 0.123456789.
 """
 
+import base64
 import io
 import json
 import logging
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -326,12 +328,37 @@ def test_site_users_cannot_rebuild_a_prediction(scene: Scene, part: str) -> None
 
 
 @pytest.mark.parametrize("part", CLOSED)
-@pytest.mark.parametrize("folder", ["archive", "keys/public"])
-def test_model_planted_where_the_site_reads_gives_the_prediction(scene: Scene, part: str, folder: str) -> None:
-    """Teeth: the same attempt succeeds once the artefact lies in a readable place."""
+def test_backup_of_the_database_gives_no_prediction_either(scene: Scene, part: str) -> None:
+    """Whoever got a dump of everything holds what the owner reads, seals and snapshots among it, beside the files of his own user."""
+    _needs_users(scene)
+    rebuilt = _rebuild(scene, part, "owner")
+    assert rebuilt["snapshots"] == len(AFP)
+    assert rebuilt["cells"] > _rebuild(scene, part, "web")["cells"]
+    assert rebuilt["found"] == []
+
+
+def _in_a_backup(model: bytes) -> bytes:
+    """A compressed archive of a directory in which the model lies, as `tar cz` makes one."""
+    kept = io.BytesIO()
+    with tarfile.open(fileobj=kept, mode="w:gz") as packed:
+        entry = tarfile.TarInfo("var/infer/model.json")
+        entry.size = len(model)
+        packed.addfile(entry, io.BytesIO(model))
+    return kept.getvalue()
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "backup": _in_a_backup, "written": base64.b64encode}
+
+
+@pytest.mark.parametrize(
+    ("part", "folder", "packed"),
+    [("web", "archive", "plain"), ("web", "keys/public", "backup"), ("worker", "archive", "written"), ("worker", "keys/public", "plain")],
+)
+def test_model_planted_where_the_site_reads_gives_the_prediction(scene: Scene, part: str, folder: str, packed: str) -> None:
+    """Teeth: the same attempt succeeds once the artefact lies in a readable place, in a backup or written out, too."""
     _needs_users(scene)
     planted = scene.var / folder / "planted"
-    planted.write_bytes(rules.canary())
+    planted.write_bytes(PACKED[packed](rules.canary()))
     planted.chmod(0o644)
     try:
         found = [json.loads(each) for each in _rebuild(scene, part, "web")["found"]]

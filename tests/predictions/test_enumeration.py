@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from accounts import chain
+from accounts import chain, ledger
 from accounts.canonical import canonical
+from accounts.models import LedgerRow
 from predictions import outside
 from predictions.decision import Strategy
 from tests.analysis_pure import opened_study
@@ -36,14 +37,15 @@ def recognised(made: opened_study.Study) -> list[tuple[str, date]]:
     """Every guess whose digest stands in the public bundle: with no salt, with zeros, with what the guesser knows as a salt."""
     lines = [json.loads(line) for line in _public(outside.pack(opened_study.STUDY, made.rows, made.anchors)).splitlines()]
     shown = {line[name] for line in lines for name in ("C", "h")}
-    row, found = made.rows[-1], []
+    row, found, guesses = made.rows[-1], [], 0
     salts = [bytes(32), hashlib.sha256(NUMBER.encode()).digest(), row.head, made.rows[-2].head]
     for strategy in Strategy:
         for day in DAYS:
-            guess = body(strategy, day)
+            guess, guesses = body(strategy, day), guesses + 1
             plain = hashlib.sha256(guess).hexdigest()
             tried = [plain, *(_commitment(salt, row, guess) for salt in salts)]
             found += [(strategy, day)] * any(each in shown for each in tried)
+    assert guesses == 4 * 1500
     return found
 
 
@@ -63,6 +65,23 @@ def test_six_thousand_guesses_recognise_nothing():
 def test_unsalted_mutant_is_recognised():
     """Teeth: the same guesses find the treatment and its day where the salt was left out."""
     assert recognised(study(salted=False)) == [("TACE", DAYS[777])]
+
+
+@pytest.mark.django_db
+def test_platform_draws_a_salt_for_each_row():
+    """The same record twice in a chain, and in the chain of another study: no two salts or commitments are alike, and no salt is weak."""
+    for study_ in ("ONE", "TWO"):
+        ledger.append(study=study_, kind="genesis", body={"study": study_, "synthetic": False})
+        for _ in range(100):
+            ledger.append(study=study_, kind="plan", body={"n": 1})
+    rows = list(LedgerRow.objects.order_by("study", "index"))
+    salts = [bytes(row.nonce) for row in rows]
+    assert {len(salt) for salt in salts} == {32}
+    assert len({bytes(row.commitment) for row in rows}) == len(set(salts)) == len(rows) == 202
+    halves = {half for salt in salts for half in (salt[:16], salt[16:])}
+    assert len(halves) == 2 * len(rows), "half a salt is drawn as well as the other"
+    ones = sum(int.from_bytes(salt).bit_count() for salt in salts)
+    assert abs(ones - len(rows) * 128) < 6 * (len(rows) * 256 / 4) ** 0.5, "as many ones as coins give, within six standard deviations"
 
 
 @pytest.mark.parametrize("name", ["C", "h"])

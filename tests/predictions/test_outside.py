@@ -92,12 +92,21 @@ def reordered(study):
     study.rows[4], study.rows[5] = study.rows[5], study.rows[4]
 
 
-@pytest.mark.parametrize("attack", [edited, deleted, inserted, reordered])
+INSIDE = {
+    edited: (5, {"its record does not give its commitment"}),
+    deleted: (3, {"its head does not follow from the row before it", "stands where row 2 belongs"}),
+    inserted: (5, {"its head does not follow from the row before it", "stands where row 6 belongs"}),
+    reordered: (4, {"its head does not follow from the row before it", "stands where row 5 belongs"}),
+}
+"""Attack → the first row that cannot be what it was, as it is called where it stands now, and what is wrong with it."""
+
+
+@pytest.mark.parametrize("attack", INSIDE)
 def test_chain_alone_shows_it(kept, tmp_path, attack):
-    """Without any head: an edit, a deletion, an insertion, an exchange; the same sentences by both."""
+    """Without any head: an edit, a deletion, an insertion, an exchange, each at its row and no earlier; the same sentences by both."""
     attack(kept.study)
     said = platform(kept.shown(anchors=[]))
-    assert said
+    assert first_named(said) == INSIDE[attack]
     assert [fault for fault in program(kept.shown(anchors=[], seals={}), tmp_path) if "what was sealed" not in fault] == said
 
 
@@ -132,7 +141,21 @@ def ciphertext_destroyed(study):
     return rows, {index - (index > 6): envelope for index, envelope in study.seals.items() if index != 6}
 
 
-ONLY_WITH_HEADS = [cut_tail, rewritten, rolled_back_and_resealed, clock_set_back, ciphertext_destroyed]
+ONLY_WITH_HEADS = {
+    cut_tail: (8, "its tail was cut"),
+    rewritten: (5, "holds another head: the chain was rewritten at or before this row"),
+    rolled_back_and_resealed: (4, "holds another head: the chain was rewritten at or before this row"),
+    clock_set_back: (9, "but an outside anchor of later time did not know it"),
+    ciphertext_destroyed: (6, "holds another head: the chain was rewritten at or before this row"),
+}
+"""Attack → the first row that is not what left the house, and how it is named."""
+
+
+def first_named(faults):
+    """The first row that is named, and everything that is said of it."""
+    named = [(int(fault.split()[1].rstrip(":")), fault.split(": ", 1)[1]) for fault in faults]
+    first = min(row for row, _said in named)
+    return first, {said for row, said in named if row == first}
 
 
 @pytest.mark.parametrize("attack", ONLY_WITH_HEADS)
@@ -146,7 +169,9 @@ def test_only_heads_outside_show_it(kept, tmp_path, attack):
     if attack is clock_set_back:  # the head of before had come in time, that of the changed row is new
         received = [heads.Head(kept.study.rows[-2].head, kept.study.rows[-1].at - HOUR // 2, kept.study.rows[-2].index, opened_study.STUDY)]
     said = platform(shown, received)
-    assert said
+    first, words = first_named(said)
+    assert (first, len(words)) == (ONLY_WITH_HEADS[attack][0], 1)
+    assert words.pop().endswith(ONLY_WITH_HEADS[attack][1])
     assert program(shown, tmp_path, received) == said
 
 

@@ -15,8 +15,10 @@ from analysis.custody import program
 from predictions import outside, registry, sealing_keys
 from predictions.sealing_keys import PrivateKey
 from prime_platform import posture
+from prime_platform.embedded import postgres
 from studies import setup
 from studies.vocabulary import Phase
+from tests import cluster
 from tests.predictions import sealed_world
 from tests.studies import world as worlds
 
@@ -105,6 +107,61 @@ def test_facts_are_looked_up(settings, tmp_path):
     (tmp_path / "infer" / "model.json").touch()
     (tmp_path / "home" / "web").mkdir(parents=True)
     assert not posture.facts().inference_apart
+
+
+@pytest.mark.django_db
+def test_each_thing_itself_is_seen(settings, tmp_path):
+    """Teeth: what stands in `ALONE` as a fact is found where it is the case, and nothing else with it."""
+    settings.VAR, settings.PRIME_DEMO, settings.HTTPS, settings.PRIME_SECOND_FACTOR = tmp_path, False, True, True
+    sound = posture.facts()
+    for name, value, changed in (
+        ("PRIME_DEMO", True, {"demo_flag": True}),
+        ("DEBUG", True, {"debug": True}),
+        ("HTTPS", False, {"https": False}),
+        ("PRIME_SECOND_FACTOR", False, {"second_factor": False}),
+    ):
+        before = getattr(settings, name)
+        setattr(settings, name, value)
+        assert posture.facts() == replace(sound, **changed)
+        setattr(settings, name, before)
+    people.create_user(username="demo", display_name="demo", password="correct horse", by=User.objects.system(), is_demo=True)
+    assert posture.facts() == replace(sound, demo_people=1)
+    (tmp_path / "demo-custodians").mkdir()
+    assert posture.facts() == replace(sound, demo_people=1, demo_keys=True)
+
+
+@pytest.fixture
+def operator(db):
+    """The superuser of the tests' own server."""
+    if not (made := cluster.own()):
+        pytest.skip("a lent server has no superuser for tests")
+    with postgres.superuser(made, cluster.DATABASE) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize("attribute", ["SUPERUSER", "BYPASSRLS", "CREATEROLE"])
+def test_login_that_may_do_more_is_seen(operator, attribute):
+    """Teeth: each right alone, given to one login."""
+    assert posture.facts().strong_logins == ()
+    operator.execute(f"ALTER ROLE prime_infer {attribute}")
+    try:
+        assert posture.facts().strong_logins == ("prime_infer",)
+    finally:
+        operator.execute(f"ALTER ROLE prime_infer NO{attribute}")
+
+
+@pytest.mark.parametrize("name", posture.QUIET)
+def test_each_talkative_setting_is_seen(operator, name):
+    """Teeth: each setting alone, turned up for this session."""
+    assert posture.facts().talkative == ()
+    loud = {"log_statement": "all", "log_min_error_statement": "error"}.get(name, "-1")
+    operator.execute(f"GRANT SET ON PARAMETER {name} TO prime_owner")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config(%s, %s, true)", [name, loud])
+        assert posture.facts().talkative == (name,)
+    finally:
+        operator.execute(f"REVOKE SET ON PARAMETER {name} FROM prime_owner")
 
 
 @pytest.mark.django_db
