@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 12, 44
 COLOURS = ("#0b5fa5", "#b3470f", "#4a4a4a", "#2f7d32")
+LONGEST = 34  # letters of a name beside a bar: as many as fit
 DASHES = ("", "6 4", "2 3", "8 3 2 3")
 
 Point = tuple[float, float]
@@ -102,7 +103,7 @@ def _y(value: float, axes: Axes) -> float:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 40 else "…" + name[-39:]
+    return name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
 
 
 def _svg(body: Sequence[str], height: int, title: str) -> str:

@@ -220,7 +220,7 @@ def _interval(value: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
+    return f"{value:z.3f}".replace("-", "−")
 
 
 def _table(head: Sequence[Sequence[str]], rows: Rows, language: Language) -> str:

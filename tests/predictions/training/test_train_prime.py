@@ -15,6 +15,7 @@ from lxml import html
 from statsmodels.duration.hazard_regression import PHReg
 
 from predictions.training import outcome
+from predictions.training.card import figures, page
 from predictions.training.jobs import Bench
 from predictions.training.prime import fanout, fusion, judged, laboratory, model_file, preset, shapley
 from predictions.training.table import TableRefused
@@ -200,6 +201,16 @@ def test_presets_of_the_house_are_whole(name):
 
 def test_what_is_no_number_is_null():
     assert json.loads(outcome.as_json({"a": float("nan"), "b": [float("inf"), 1.0]})) == {"a": None, "b": [None, 1.0]}
+
+
+def test_long_numbers_and_names_stand_within_the_picture():
+    """Ten years are four digits of at most 8 points each, the middle of them at the end of the axis; nothing is minus zero."""
+    drawn = html.fromstring(figures.lines(figures.Axes("Days", "Survival", (0, 3653), (0, 1)), [], title="x"))
+    [last] = [float(each.get("x")) for each in drawn.iter("text") if each.text == "3653"]
+    assert last + 4 * 8 / 2 <= figures.WIDTH
+    assert page._number(-0.0004) == "0.000"
+    [name] = [each for each in html.fromstring(figures.bars([("venous_" + "n" * 60, 1.0)], title="x")).iter("text") if "n" in each.text]
+    assert float(name.get("x")) - 6.5 * len(name.text) >= 0
 
 
 def test_horizon_that_too_few_reach_is_not_reported():
