@@ -82,7 +82,8 @@ class Custody:
             return connection.execute("SELECT 1 FROM object WHERE name = ? AND state = 'archived'", (name,)).fetchone() is not None
 
     def _path(self, name: str, where: str) -> Path:
-        return (self.home.quarantine if where == "quarantined" else self.home.spool) / name
+        here, there = (self.home.quarantine, self.home.spool) if where == "quarantined" else (self.home.spool, self.home.quarantine)
+        return here / name if (here / name).exists() else there / name  # a person may just have decided about it
 
     def _wait_for_intake(self) -> None:
         begun, end = time.time(), time.monotonic() + INTAKE_SECONDS

@@ -85,6 +85,20 @@ def filled(file: Unfinished, pieces: Iterable[Piece]) -> Path:
         raise
 
 
+def move(source: Path, target: Path) -> None:
+    """Move on one file system; at every moment a durable name leads to the file, which a rename between two directories does not promise.
+
+    A target that is another name of the same file already (`arrivals` shows what a crash left again) is as good.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if not target.samefile(source):
+            raise
+    sync_directory(target.parent)
+    source.unlink(missing_ok=True)
+
+
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

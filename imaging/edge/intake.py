@@ -8,7 +8,7 @@ import logging
 import sqlite3
 from pathlib import Path
 
-from imaging.edge import state
+from imaging.edge import durable, state
 from imaging.edge.examination import Examined, examine
 from imaging.edge.home import Home
 from imaging.edge.sandbox import Sandbox, SandboxFault
@@ -25,7 +25,7 @@ class Intake:
 
     def step(self) -> int:
         """Settle every file of the spool that is not settled yet; return how many were new."""
-        self._bring_back()
+        bring_back(self.home, self.connection)
         present = {path.name: path for path in self.home.spool.glob("*.dcm")}
         if not present:
             return 0
@@ -37,13 +37,6 @@ class Intake:
                 self._settled(path)
                 new += 1
         return new
-
-    def _bring_back(self) -> None:
-        """Move what a person released from the quarantine into the spool, where a crash left it behind."""
-        released = "SELECT DISTINCT o.name FROM object o JOIN act a ON a.subject = o.name AND a.what = 'released' WHERE o.state = 'waiting'"
-        for (name,) in self.connection.execute(released).fetchall():
-            if (held := self.home.quarantine / name).exists():
-                held.rename(self.home.spool / name)
 
     def _take(self, path: Path) -> None:
         try:
@@ -63,10 +56,18 @@ class Intake:
                 return False
             path.unlink()
         elif row["state"] == "quarantined":
-            path.rename(self.home.quarantine / path.name)
+            durable.move(path, self.home.quarantine / path.name)
         elif row["state"] == "archived":
             path.unlink(missing_ok=True)  # the forwarder removes it, too
         return True
+
+
+def bring_back(home: Home, connection: sqlite3.Connection) -> None:
+    """Move what a person released from the quarantine into the spool. Only the thread that takes in and packs moves files."""
+    released = "SELECT DISTINCT o.name FROM object o JOIN act a ON a.subject = o.name AND a.what = 'released' WHERE o.state = 'waiting'"
+    for (name,) in connection.execute(released).fetchall():
+        if (held := home.quarantine / name).exists():
+            durable.move(held, home.spool / name)
 
 
 def record(connection: sqlite3.Connection, name: str, found: Examined, *, received_at: float, size: int, center: str) -> None:

@@ -119,6 +119,7 @@ class Packer:
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(mode=0o700)
         key, cleaned = self.home.center_key, {}
+        intake.bring_back(self.home, self.connection)  # what was released since it was last done is in this batch already
         for name in names:
             try:
                 accepted = quarantine.accepted(self.connection, name)

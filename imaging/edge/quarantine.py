@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from imaging.edge import acts, envelope, objections, state
-from imaging.edge.durable import sync_directory
 from imaging.edge.home import Home
 from imaging.edge.words import Sentence
 
@@ -111,8 +110,11 @@ def open_reasons(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute(query + decided).fetchall())
 
 
-def release(home: Home, connection: sqlite3.Connection, group: Group, *, why: str, by: str, at: datetime) -> int:
-    """Let held images go their normal way; return how many. Raises NotPossible, and then none of them moved."""
+def release(connection: sqlite3.Connection, group: Group, *, why: str, by: str, at: datetime) -> int:
+    """Let held images go their normal way; return how many. Raises NotPossible, and then none of them goes.
+
+    Their files are moved by who takes in (`intake.bring_back`): two that move one file at once could lose it.
+    """
     if group.reason not in AGAIN:
         raise NotPossible(sentence(group.reason))
     with state.change(connection):
@@ -124,9 +126,6 @@ def release(home: Home, connection: sqlite3.Connection, group: Group, *, why: st
             raise NotPossible("One of these images came again meanwhile and is on its way; reject these.") from None
         for name in chosen:
             acts.write(connection, "released", name, reason=group.reason, why=why, by=by, at=at)
-            if (held := home.quarantine / name).exists():
-                held.rename(home.spool / name)
-        sync_directory(home.spool)
     return len(chosen)
 
 

@@ -47,10 +47,10 @@ def decided() -> Answer:
     """Release or reject the images of one study that are held for one reason."""
     group = Group(*(request.form.get(name, "")[:200] for name in ("study_uid", "issuer", "local_id", "reason")))
     why, release = request.form.get("why", ""), request.form.get("what") == "release"
-    home, connection, by, now = app.parts().home, app.database(), app.by(), clock.now()
+    connection, by, now = app.database(), app.by(), clock.now()
     try:
         if release:
-            count = quarantine.release(home, connection, group, why=why, by=by, at=now)
+            count = quarantine.release(connection, group, why=why, by=by, at=now)
         else:
             count = quarantine.reject(connection, group, why=why, by=by, at=now)
     except NotPossible as refusal:

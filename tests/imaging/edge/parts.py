@@ -256,6 +256,7 @@ class EdgeProcess:
 def send(port: int, images: list[Dataset], *, caller: str = "STORESCU", called: str = "PRIME") -> list[int]:
     """Send images over one association by pynetdicom and return the statuses (0 when there was no answer)."""
     ae = AE(ae_title=caller)
+    ae.dimse_timeout = 120  # a disk that others write to as well takes its time
     ae.add_requested_context(Verification)
     for sop_class, syntax in {(image.SOPClassUID, image.file_meta.TransferSyntaxUID) for image in images}:
         ae.add_requested_context(sop_class, syntax)

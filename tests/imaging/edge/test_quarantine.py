@@ -1,5 +1,6 @@
 """Held images: released ones go their normal way, rejected ones stay until the policy, and every decision stays written."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -33,10 +34,34 @@ def group(connection: sqlite3.Connection) -> Group:
     return Group(row["study_uid"], row["issuer"], row["local_id"], row["reason"])
 
 
-def decide(home: Home, connection: sqlite3.Connection, what: str, why: str = "seen on the console") -> int:
+def decide(connection: sqlite3.Connection, what: str, why: str = "seen on the console") -> int:
     if what == "release":
-        return quarantine.release(home, connection, group(connection), why=why, by="ZS", at=clock.now())
+        return quarantine.release(connection, group(connection), why=why, by="ZS", at=clock.now())
     return quarantine.reject(connection, group(connection), why=why, by="ZS", at=clock.now())
+
+
+def test_a_crash_of_who_receives_shows_no_held_image_again(edge_home: Home, connection: sqlite3.Connection) -> None:
+    """The durable name in `arriving` outlives a kill; shown again in the spool it is another name of the file that is held already.
+
+    The name in the spool must go, and after a release the one in quarantine; rename(2) leaves two names of one file as they are.
+    """
+    spool = Spool(edge_home.spool, reserve=0)
+    file = spool.begin()
+    file.write(saved(ct(1, **BURNED), edge_home.directory / "image").read_bytes())
+    name = file.keep().name
+    with closing(Sandbox()) as sandbox:
+        intake = Intake(edge_home, connection, sandbox)
+        assert intake.step() == 1
+        Spool(edge_home.spool, reserve=0).sweep()  # the half that receives begins anew
+        assert [path.name for path in edge_home.spool.iterdir()] == [name]
+        assert intake.step() == 0
+        assert [path.name for path in edge_home.quarantine.iterdir()] == [name]
+        assert not list(edge_home.spool.iterdir())
+        os.link(edge_home.quarantine / name, edge_home.spool / name)  # as above, and released before the next step
+        assert decide(connection, "release") == 1
+        intake.step()
+    assert [path.name for path in edge_home.spool.iterdir()] == [name]
+    assert not list(edge_home.quarantine.iterdir())
 
 
 def test_a_released_image_goes_its_normal_way(
@@ -47,9 +72,9 @@ def test_a_released_image_goes_its_normal_way(
     assert send(edge.port, [image]) == [0]
     until(lambda: rows(edge_home, "SELECT reason FROM object") == [("burned-in",)], "held")
     until(lambda: list(edge_home.quarantine.iterdir()), "moved")
-    assert decide(edge_home, connection, "release") == 1
+    assert decide(connection, "release") == 1
     until(lambda: rows(edge_home, "SELECT reason FROM object") == [("derived-secondary",)], "held again, for the other reason")
-    assert decide(edge_home, connection, "release") == 1
+    assert decide(connection, "release") == 1
     until(lambda: rows(edge_home, "SELECT state FROM object") == [("archived",)], "archived")
     assert [pixel_hash(dcmread(path)) for path in platform.objects()] == [pixel_hash(image)]
     assert send(edge.port, [image]) == [0]
@@ -81,8 +106,8 @@ def test_a_conflicting_second_version_never_replaces_the_first(
 ) -> None:
     received(ct(1, uid="1.2.3.4.5"), ct(2, uid="1.2.3.4.5"))
     with pytest.raises(NotPossible, match="cannot be replaced"):
-        decide(edge_home, connection, "release")
-    assert decide(edge_home, connection, "reject") == 1
+        decide(connection, "release")
+    assert decide(connection, "reject") == 1
     assert rows(edge_home, "SELECT state FROM object ORDER BY received_at") == [("waiting",), ("quarantined",)]
     assert quarantine.open_reasons(connection) == {}
 
@@ -92,7 +117,7 @@ def test_two_held_versions_of_one_image_cannot_both_leave(
 ) -> None:
     received(ct(1, uid="1.2.3.4.5", **BURNED), ct(2, uid="1.2.3.4.5", **BURNED))
     with pytest.raises(NotPossible, match="on its way"):
-        decide(edge_home, connection, "release")
+        decide(connection, "release")
     assert rows(edge_home, "SELECT count(*) FROM object WHERE state = 'quarantined'") == [(2,)]
     assert len(list(edge_home.quarantine.iterdir())) == 2
     assert not rows(edge_home, "SELECT * FROM act")
@@ -102,16 +127,19 @@ def test_corrected_links_let_a_torn_image_go(edge_home: Home, connection: sqlite
     received(ct(1), ct(2, patient="OTHER", series="1.2.3.5"))
     assert group(connection).reason == "mixed-patients"
     link(edge_home, OTHER_NUMBER, "OTHER")
-    assert decide(edge_home, connection, "release", "both numbers are one person") == 1
+    assert decide(connection, "release", "both numbers are one person") == 1
     assert rows(edge_home, "SELECT state FROM object") == [("waiting",)] * 2
-    assert len(list(edge_home.spool.iterdir())) == 2
+    assert len(list(edge_home.quarantine.iterdir())) == 1, "moved by who takes in, at its next step"
+    received(ct(3, study="1.2.4", series="1.2.4.1"))
+    assert len(list(edge_home.spool.iterdir())) == 3
+    assert not list(edge_home.quarantine.iterdir())
 
 
 def test_a_rejected_image_is_kept_until_the_policy_and_its_rows_stay(
     edge_home: Home, connection: sqlite3.Connection, received: Callable[..., None]
 ) -> None:
     received(ct(1, **BURNED))
-    decide(edge_home, connection, "reject")
+    decide(connection, "reject")
     now = clock.now()
     assert quarantine.purge(edge_home, connection, at=now + timedelta(days=89)) == 0
     assert len(list(edge_home.quarantine.iterdir())) == 1
@@ -128,8 +156,8 @@ def test_a_rejected_image_is_kept_until_the_policy_and_its_rows_stay(
 def test_a_rejected_image_can_still_be_released(edge_home: Home, connection: sqlite3.Connection, received: Callable[..., None]) -> None:
     received(ct(1, **BURNED))
     held = group(connection)
-    decide(edge_home, connection, "reject")
-    assert quarantine.release(edge_home, connection, held, why="looked again", by="LS", at=clock.now()) == 1
+    decide(connection, "reject")
+    assert quarantine.release(connection, held, why="looked again", by="LS", at=clock.now()) == 1
     assert quarantine.purge(edge_home, connection, at=clock.now() + timedelta(days=1000)) == 0
 
 
@@ -140,24 +168,13 @@ def test_a_decision_needs_its_reason_and_cannot_be_unwritten(
     held = group(connection)
     for what in ("release", "reject"):
         with pytest.raises(NotPossible, match="Say why"):
-            decide(edge_home, connection, what, " ")
-    decide(edge_home, connection, "reject")
+            decide(connection, what, " ")
+    decide(connection, "reject")
     for change in ("UPDATE act SET why = 'other'", "DELETE FROM act"):
         with pytest.raises(sqlite3.IntegrityError, match="stays written"):
             connection.execute(change)
     with pytest.raises(NotPossible, match="decided about meanwhile"):
         quarantine.reject(connection, Group("9.9", held.issuer, LOCAL_ID, held.reason), why="x", by="ZS", at=clock.now())
-
-
-def test_a_crash_between_decision_and_move_is_finished(
-    edge_home: Home, connection: sqlite3.Connection, received: Callable[..., None]
-) -> None:
-    received(ct(1, **BURNED))
-    decide(edge_home, connection, "release")
-    (path,) = edge_home.spool.iterdir()
-    path.rename(edge_home.quarantine / path.name)  # as an intake does that read the row before the decision
-    received(ct(2))
-    assert len(list(edge_home.spool.iterdir())) == 2
 
 
 def test_every_reason_and_act_has_words_in_both_languages() -> None:
