@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from analysis.histories import Followed
-from analysis.other_rules import PREFIX, rules
+from analysis.other_rules import FREE_UNTIL, PREFIX, rules
 from analysis.strategy import Rule, crossover
 from followup.adjudication import Conclusion, Reading
 from followup.history import Recurrence
-from followup.outcomes import Endpoint, ImpossibleHistory, Outcomes, censor_after_missed, censor_at_therapy, derive
+from followup.outcomes import Endpoint, ImpossibleHistory, Outcomes, censor_after_missed, censor_at_therapy, derive, free_until
 from followup.partial_date import Imputation, PartialDate
 from followup.schedule import Window
 
@@ -38,6 +38,7 @@ def columns(
     for name, endpoint in readings.items():
         found |= _reading(name, endpoint)
     crossed = crossover(surgery=followed.history.surgery, courses=followed.courses, given=followed.actual(outcomes, rule), rule=rule)
+    found[FREE_UNTIL] = str(free_until(outcomes, followed.history))
     return found | {f"{PREFIX}crossover": "" if crossed is None else str((crossed - followed.history.surgery).days)}
 
 

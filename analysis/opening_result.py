@@ -15,12 +15,12 @@ import numpy as np
 
 from accounts import canonical
 from accounts.canonical import number
-from analysis import opening_predictions, r_script, sap, survival_times
+from analysis import between_visits, opening_predictions, r_script, sap, survival_times
 from analysis.consistency import State, Tag
 from analysis.e_value import e_value, e_value_of_limit
 from analysis.landmark import landmark
 from analysis.opening import Opening
-from analysis.other_rules import PREFIX
+from analysis.other_rules import FREE_UNTIL, PREFIX
 from analysis.propensity import overlap
 from analysis.result_frame import LOG10, Cells, consistent_of, frame_of
 from analysis.result_json import comparison_json, curve_rows
@@ -60,6 +60,10 @@ def files(opening: Opening, found: Mapping[str, Tag], other_tags: Mapping[str, M
     if comparison:
         day = comparison.landmark + comparison.horizon
         said |= _sensitivity(sap.Setting(rows, found, names, comparison.landmark, day, comparison.seed), other_tags or {})
+        if FREE_UNTIL in rows[0]:
+            said["between_visits"] = between_visits.said(
+                compared, frame_of(compared, found, names), landmark=comparison.landmark, seed=comparison.seed, replicates=sap.REPLICATES
+            )
         said |= opening_predictions.worth(
             opening, compared, found, names, landmark=comparison.landmark, horizon=comparison.horizon, seed=comparison.seed
         )

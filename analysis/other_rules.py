@@ -6,6 +6,8 @@ from analysis.strategy import Rule
 
 PREFIX = "alt_"
 """What the names of such columns begin with, so that none is mistaken for a confounder."""
+FREE_UNTIL = f"{PREFIX}free_until"
+"""The last day known free of disease before the end of recurrence-free survival (EP-07)."""
 WINDOW = 120
 """The longer window: systemic therapy often starts in weeks 10 to 14."""
 

@@ -33,6 +33,7 @@ REFUSED: dict[str, Promise] = {
     "without one of the centers nothing can be estimated": _("Without one of the centers nothing can be estimated."),
     "a recommended strategy was received by too few to judge it": _("A recommended strategy was received by too few to judge it."),
     "nobody elsewhere was followed up to the horizon": _("Without one of the centers nobody was followed up to the horizon."),
+    "one of the groups was not followed up to the month": _("One of the groups was not followed up to the month."),
     "the outcome model has no maximum": _("The outcome model has no maximum."),
     "a frailty of centers needs two of them": _("A risk of its own for each center needs two centers at least."),
     "the propensity model does not converge: the covariates tell the groups apart completely": _(

@@ -45,7 +45,19 @@ def page(analysis: dict[str, Any]) -> dict[str, Any]:
         "left_out": bounds["left_out"],
         "robust": not bounds["crossing"],
         "freedoms": _freedoms(analysis["sensitivity"]),
+        "between_visits": _between_visits(analysis.get("between_visits")),
     }
+
+
+def _between_visits(said: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Both rows at the month, or why neither; None for a cut that did not tell the checks."""
+    if said is None:
+        return None
+    if said["refused"]:
+        return {"month": said["month"], "refused": refusal_sentence(said["refused"])}
+    named = ((_("Unadjusted"), "naive"), (_("Adjusted"), "adjusted"))
+    rows = [{"label": label, "groups": [_ratio(one, 100, "{:.1f}") for one in said[code]]} for label, code in named]
+    return {"month": said["month"], "refused": "", "rows": rows}
 
 
 def _row(one: dict[str, Any]) -> dict[str, Any]:
@@ -57,15 +69,15 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
             "adjusted": adjusted, "forest": drawn, "refused": refused}  # fmt: skip
 
 
-def _ratio(values: list[str] | None) -> str:
+def _ratio(values: list[str] | None, factor: float = 1.0, form: str = "{:.2f}") -> str:
     if values is None:
         return _("NE")
-    value, low, high = (_number(float(each)) for each in values)
+    value, low, high = (_number(factor * float(each), form) for each in values)
     return _("%(value)s (%(low)s to %(high)s)") % {"value": value, "low": low, "high": high}
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else _("NE")
+def _number(value: float, form: str = "{:.2f}") -> str:
+    return form.format(value) if math.isfinite(value) else _("NE")
 
 
 def _freedoms(found: list[dict[str, Any]]) -> list[dict[str, str]]:

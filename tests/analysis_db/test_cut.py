@@ -346,6 +346,7 @@ def test_other_rules_and_readings_stand_beside_the_primary_ones(site):
     [row] = rows_of(cut.freeze(study=site.study, kind="opening", on=site.study.today()))
     assert (row["strategy"], row["alt_w120_strategy"], row["alt_haic_strategy"]) == ("TACE", "TACE_SYS", "TACE")
     assert row["alt_crossover"] == "100"
+    assert row["alt_free_until"] == "180"
     assert (row["rfs_time"], row["rfs_event"]) == (row["alt_latest_time"], row["alt_latest_event"]) == ("700", "1")
     assert (row["alt_missed_time"], row["alt_missed_event"]) == ("180", "0")
 

@@ -134,6 +134,8 @@ def test_sealed_study_is_opened_and_published_with_both_rows(desk, tmp_path):
         assert shown["Cache-Control"] == "no-store"
         assert all(word in shown.content.decode() for word in words)
     assert analysis["foretold"][0]["n"] == sum(both["naive"]["n"]) and "refused" in analysis["policy"]
+    between = analysis["between_visits"]
+    assert ("naive" in between) == ("adjusted" in between) == (between["refused"] == "")
     exports_are_recorded(site, files)
     report_stands_alone(site, tmp_path / "report")
     said = {one["code"] for one in analysis["sensitivity"]}
