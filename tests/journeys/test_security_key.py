@@ -67,7 +67,7 @@ def test_key_is_added_opens_the_door_and_signs(visit, scene, pi, tmp_path):
     page.goto(reverse("sign", args=[scene.people["sealed"].uuid]))
     page.fill("#id_password", scenes.PASSWORD)
     page.click("[data-key-use]")
-    page.wait_for_function("document.querySelector('#id_code').readOnly")
+    page.wait_for_selector("#id_code[readonly]")
     page.screenshot(path=tmp_path / "sign-zh-400.png", full_page=True)
     page.click("#sign-form button.pri")
     page.wait_for_load_state()
