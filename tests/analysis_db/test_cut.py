@@ -140,7 +140,7 @@ def test_kinds_have_exactly_their_columns(site):
     features = [name for name in columns["opening"] if name.startswith("clinical_")]
     assert columns["blinded"] == COMMON
     other = [name for name in columns["opening"] if name.startswith("alt_")]
-    assert len(other) == 17
+    assert len(other) == 18
     assert columns["opening"] == [*COMMON, *other, *confounders, *features]
     assert columns["training"] == [*COMMON, "time", "event", *features]
     assert "clinical_afp_log10" in features
