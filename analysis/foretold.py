@@ -104,8 +104,8 @@ def _month(time: Floats, event: Bools, survival: Floats, month: int, day: float)
 
 
 def _fifths(time: Floats, event: Bools, risk: Floats, day: float) -> tuple[Fifth, ...]:
-    """Fifths by rank; none where not every fifth could have `LEAST` patients."""
-    if time.size < FIFTHS * LEAST:
+    """Fifths by rank; none where not every fifth could have `LEAST` patients, nor where the month itself is not told."""
+    if time.size < FIFTHS * LEAST or not _told(time, event, day):
         return ()
     parts = np.array_split(np.argsort(risk, kind="stable"), FIFTHS)
     return tuple(Fifth(part.size, float(risk[part].mean()), _observed(time[part], event[part], day)) for part in parts)

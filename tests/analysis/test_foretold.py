@@ -89,3 +89,10 @@ def test_of_few_nothing_is_said() -> None:
     found = performances(time, event & (np.arange(time.size) < LEAST - 1), survival, received, months=MONTHS, days=DAYS)
     assert all(np.isnan([one.concordance.value, one.slope.value, *(each.observed.value for each in one.months)]).all() for one in found)
     assert all(not np.isnan(each.foretold) and one.fifths == () for one in found for each in one.months)
+
+
+def test_fifths_of_a_month_that_is_not_told_are_none() -> None:
+    """Fifty and more patients, but fewer than ten followed beyond the month: no share of a fifth either."""
+    time, event, survival, received = followed(4, n=12 * LEAST)
+    found = performances(np.minimum(time, DAYS[-1]), event, survival, received, months=MONTHS, days=DAYS)
+    assert all(one.fifths == () and np.isnan(one.months[-1].observed.value) for one in found)
