@@ -92,15 +92,12 @@ class SignInCode(SignIn):
     http_method_names = ("get", "post", "head", "options")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if self.waiting() is None:
+        if waiting(request) is None:
             return HttpResponseRedirect(resolve_url("sign-in"))
         return super().dispatch(request, *args, **kwargs)
 
-    def waiting(self) -> User | None:
-        return waiting(self.request)
-
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        user = self.waiting()
+        user = waiting(request)
         if user is None:
             return HttpResponseRedirect(resolve_url("sign-in"))
         if sentence := second_factor.check(user, request.POST.get("code", "")):
@@ -115,7 +112,7 @@ class SignInCode(SignIn):
         return response
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return render(request, self.template_name, {"has_keys": security_keys.are_asked_for(self.waiting())})
+        return render(request, self.template_name, {"has_keys": security_keys.are_asked_for(waiting(request))})
 
 
 def waiting(request: HttpRequest) -> User | None:

@@ -11,6 +11,7 @@ from tests.journeys import scene as scenes
 from tests.studies import world as worlds
 
 pytestmark = pytest.mark.django_db(transaction=True)
+KEY = {"options": {"protocol": "ctap2", "transport": "usb", "automaticPresenceSimulation": True}}
 
 
 @pytest.fixture
@@ -28,15 +29,11 @@ def plug_in(page):
     """A key in the socket of this page's computer, that somebody touches whenever it blinks."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
-    key = {"protocol": "ctap2", "transport": "usb", "hasResidentKey": False, "hasUserVerification": False}
-    return session, session.send("WebAuthn.addVirtualAuthenticator", {"options": {**key, "automaticPresenceSimulation": True}})
+    return session, session.send("WebAuthn.addVirtualAuthenticator", KEY)
 
 
-def serious(page):
-    return [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")]
-
-
-def test_key_is_added_opens_the_door_and_signs(visit, scene, pi, tmp_path):
+def with_key(visit, pi):
+    """The page on which the person, let in by a code on paper, has just added the key; its socket, and the key."""
     page = visit("chen")
     session, authenticator = plug_in(page)
     page.fill("#id_code", pi.paper[0])
@@ -46,17 +43,31 @@ def test_key_is_added_opens_the_door_and_signs(visit, scene, pi, tmp_path):
     page.fill("#id_key_name", "蓝色密钥")
     page.keyboard.press("Enter")
     page.wait_for_selector("td:has-text('蓝色密钥')")
+    return page, session, authenticator
+
+
+def give_password(page):
+    """At the door again, as a stranger's browser, up to the second question."""
+    page.context.clear_cookies()
+    page.goto("/sign-in/")
+    page.fill("#id_username", "chen")
+    page.fill("#id_password", scenes.PASSWORD)
+    page.click("main button.pri")
+
+
+def serious(page):
+    return [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")]
+
+
+def test_key_is_added_opens_the_door_and_signs(visit, scene, pi, tmp_path):
+    page, session, authenticator = with_key(visit, pi)
     assert serious(page) == []
     page.screenshot(path=tmp_path / "keys-zh.png", full_page=True)
     page.set_viewport_size({"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     page.screenshot(path=tmp_path / "keys-zh-400.png", full_page=True)
 
-    page.context.clear_cookies()
-    page.goto("/sign-in/")
-    page.fill("#id_username", "chen")
-    page.fill("#id_password", scenes.PASSWORD)
-    page.click("main button.pri")
+    give_password(page)
     page.wait_for_selector("[data-key-use]")
     assert serious(page) == []
     page.screenshot(path=tmp_path / "door-zh-400.png", full_page=True)
@@ -78,24 +89,10 @@ def test_key_is_added_opens_the_door_and_signs(visit, scene, pi, tmp_path):
 
 def test_key_that_is_not_there_leaves_the_code(visit, scene, pi):
     """Without the key the page says what to do; a code on paper opens the door."""
-    page = visit("chen")
-    session, authenticator = plug_in(page)
-    page.fill("#id_code", pi.paper[0])
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: "/sign-in/" not in url)
-    page.goto("/second-factor/")
-    page.fill("#id_key_name", "blue")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("td:has-text('blue')")
+    page, session, authenticator = with_key(visit, pi)
     session.send("WebAuthn.removeVirtualAuthenticator", authenticator)
-    session.send(
-        "WebAuthn.addVirtualAuthenticator", {"options": {"protocol": "ctap2", "transport": "usb", "automaticPresenceSimulation": True}}
-    )
-    page.context.clear_cookies()
-    page.goto("/sign-in/")
-    page.fill("#id_username", "chen")
-    page.fill("#id_password", scenes.PASSWORD)
-    page.click("main button.pri")
+    session.send("WebAuthn.addVirtualAuthenticator", KEY)
+    give_password(page)
     page.click("[data-key-use]")
     page.wait_for_selector("[data-key-told]:has-text('密钥未应答')")
     page.fill("#id_code", pi.paper[1])
