@@ -20,7 +20,7 @@ test: setup debian ## Run every test on a real PostgreSQL
 	$(PY) -m pytest -n 2 --no-loadscope-reorder -m "not soak"
 
 setup: ## Build .venv from requirements.lock (hashes checked); nothing to do when it is fresh
-	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP) && { ./.ci/get-niivue || true; }; fi
+	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$(MADE_FROM)" ]; then { ./.ci/get-niivue & } && ./.ci/make-venv && echo $(MADE_FROM) > $(STAMP); wait; [ "$$(cat $(STAMP) 2>/dev/null)" = "$(MADE_FROM)" ]; fi
 
 check: setup lint types arch ## Lint, types, import contracts, migrations, deployment settings, generated docs
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from followup import adjudication, case_package
 from followup.adjudication import Kappa, Reading, Verdict
@@ -101,8 +102,7 @@ def read_case(*, case: AdjudicationCase, conclusion: str, by: User, first_seen_d
         case=case, place=case.readings.count() + 1, reader=by, conclusion=conclusion, first_seen_day=first_seen_day, note=note.strip(),
         read_at=timezone.now(),
     )  # fmt: skip
-    row.full_clean()
-    row.save()
+    save_checked(row)
     return row
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from followup.models import Death, Entry, NoAdjuvantDeclaration, TreatmentCourse
 from followup.partial_date import PartialDate
@@ -80,8 +81,7 @@ def insert(row: E, *, by: User) -> E:
     """Check one new row and save it."""
     row.recorded_at, row.recorded_by = timezone.now(), by
     no_identity.refuse(**{field: getattr(row, field) for field in ("source", "drug") if hasattr(row, field)})
-    row.full_clean()
-    row.save()
+    save_checked(row)
     checking.on_saved(row.participant)
     return row
 

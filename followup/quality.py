@@ -7,6 +7,7 @@ from datetime import date
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.once import once
 from followup import pages
 from followup.models import Assessment, Contact, Death, Entry, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
 from followup.vocabulary import ALIVE, Finding, Intent, Vital
@@ -46,8 +47,13 @@ def pointer(row: Entry, field: str = "") -> Pointer:
 
 
 def _rows(participants: Sequence[Participant], wanted: Wanted = bool) -> dict[type[Entry], list[Entry]]:
-    tables = [table for table in FIELDS if wanted(table._meta.label)]
-    return {table: list(table.objects.in_force().filter(participant__in=participants).order_by("pk")) for table in tables}
+    people = tuple(each.pk for each in participants)
+    return {table: _in_force(table, people) for table in FIELDS if wanted(table._meta.label)}
+
+
+@once
+def _in_force(table: type[Entry], people: tuple[int, ...]) -> list[Entry]:
+    return list(table.objects.in_force().filter(participant__in=people).order_by("pk"))
 
 
 def _held(participants: Sequence[Participant], wanted: Wanted) -> Iterable[Held]:

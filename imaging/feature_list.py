@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.canonical import digest, number
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from imaging import agreement
 from imaging.features import INPUTS, PROFILE, profile
@@ -79,8 +80,7 @@ def make(*, study: Study, by: User, threshold: float = THRESHOLD) -> FeatureList
         return last
     made = FeatureList(study=study, version=last.version + 1 if last else 1, content=content, sha256=sha256, made_by=by)
     with audit.act(by=by, action="features.listed"):
-        made.full_clean()
-        made.save()
+        save_checked(made)
     return made
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts import audit, ledger
 from accounts.canonical import digest
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import advance
 from predictions import approval
 from predictions.models import Custodian, ModelVersion, Rewrap, Seal
@@ -58,8 +59,7 @@ def register(*, study: Study, name: str, data: bytes, data_sha256: str, commit: 
         registered_at=timezone.now(),
     )
     with audit.act(by=by, action="model.registered"):
-        version.full_clean()
-        version.save()
+        save_checked(version)
     return version
 
 
@@ -74,8 +74,7 @@ def validate(*, version: ModelVersion, report: bytes, by: User) -> ModelVersion:
         version = advance(version, ModelVersion.Status.VALIDATED)
         version.report_sha256 = hashlib.sha256(report).hexdigest()
         version.card = _card(version, report)
-        version.full_clean()
-        version.save()
+        save_checked(version)
     return version
 
 
@@ -155,8 +154,7 @@ def activate(*, study: Study, keys: dict[str, tuple[str, PublicKey]], by: User, 
     with audit.act(by=by, action="custodians.named"):
         for letter, (person, key) in sorted(keys.items()):
             custodian = Custodian(study=study, letter=letter, public_key=key.as_json(), fingerprint=key.fingerprint)
-            custodian.full_clean()
-            custodian.save()
+            save_checked(custodian)
             said[letter] = {"person": person, "key": key.as_json()}
     body = {"custodians": said, "protocol": study.protocol_digest, "proven": proven}
     ledger.append(study=study.code, kind="activation", body=body, at=study.ledger_time())

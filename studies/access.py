@@ -264,7 +264,7 @@ def _delegated(user: Person, permission: str, center: Center) -> bool:
         return True
     if not isinstance(user, User):
         return False
-    return Center.objects.filter(standing.delegated(user, TASK_OF[permission], timezone.localdate()), pk=center.pk).exists()
+    return standing.in_hand(user, TASK_OF[permission], center, timezone.localdate())
 
 
 def require(user: Person, permission: str, where: Center | Study) -> None:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from studies.access import Permission, require
 from studies.governance import ethics
@@ -89,8 +90,7 @@ def renew(*, consent: Consent, form_version: str, signed_on: date, by: User) -> 
         raise ValidationError({"form_version": _("This version is recorded as signed already.")})
     renewed = Reconsent(consent=consent, version=version, signed_on=signed_on, recorded_at=timezone.now(), recorded_by=by)
     with audit.act(by=by, action="consent.renewed", center=screening.center.code):
-        renewed.full_clean()
-        renewed.save()
+        save_checked(renewed)
     return renewed
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies import milestones, study_number
 from studies import screening as screening_log
@@ -38,8 +39,7 @@ def enroll(*, screening: Screening, by: User, on: date | None = None) -> Partici
         if reasons := _obstacles(screening, eligibility, day):
             raise NotAllowedNow(" ".join(reasons))
         screening.eligibility = eligibility.as_json()
-        screening.full_clean()
-        screening.save()
+        save_checked(screening)
         participant = _give_number(screening, day=day, by=by)
         for kind, happened in _story(screening, day).items():
             milestones.record(participant=participant, kind=kind, on=happened, by=by)
@@ -79,8 +79,7 @@ def withdraw(*, participant: Participant, how_far: str, on: date, reason: str, b
         if participant.withdrawn_on is not None and on < participant.withdrawn_on:
             raise ValidationError({"withdrawn_on": _("The first withdrawal is dated %(day)s.") % {"day": participant.withdrawn_on}})
         participant.withdrawal, participant.withdrawn_on = how_far, on
-        participant.full_clean()
-        participant.save()
+        save_checked(participant)
         milestones.record(participant=participant, kind=MilestoneKind.WITHDRAWN, on=on, by=by)
     return participant
 
@@ -103,8 +102,7 @@ def _give_number(screening: Screening, *, day: date, by: User) -> Participant:
         enrolled_at=timezone.now(),
         enrolled_by=by,
     )
-    participant.full_clean()
-    participant.save()
+    save_checked(participant)
     return participant
 
 

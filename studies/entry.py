@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from studies import date_order, dictionary
 from studies.access import require
 from studies.dictionary import Dictionary, Form, Item
@@ -80,8 +81,7 @@ def record(
     row.status = EntryStatus.SUBMITTED if submitting else row.status
     row.recorded_at, row.recorded_by = timezone.now(), by
     with audit.act(by=by, action="entry.submitted" if submitting else "entry.recorded", reason=reason):
-        row.full_clean()
-        row.save()
+        save_checked(row)
     checking.on_saved(participant)
     return row
 

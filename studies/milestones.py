@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from studies.models import Center, Milestone, Participant
 
@@ -88,6 +89,5 @@ def _lock(participant: Participant | None, center: Center | None) -> datetime:
 def _save(milestone: Milestone) -> Milestone:
     if milestone.cancels is not None and Milestone.objects.filter(cancels=milestone.cancels).exists():
         raise NotAllowedNow(_("This entry of the timeline was replaced before. Reload the page to see its present state."))
-    milestone.full_clean()
-    milestone.save()
+    save_checked(milestone)
     return milestone

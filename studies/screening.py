@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies import eligibility
 from studies.access import Permission, require
@@ -141,8 +142,7 @@ def exclude(*, screening: Screening, reason_code: str, by: User, reason: str = "
         if reason_code == protocol.reason_not_eligible and screening.eligibility["verdict"] != eligibility.Verdict.FAIL:
             raise ValidationError(_("No criterion fails for this patient: answer the criteria first, or choose another reason."))
         screening.exclusion_reason = reason_code
-        screening.full_clean()
-        screening.save()
+        save_checked(screening)
     return screening
 
 
@@ -154,8 +154,7 @@ def reinstate(*, screening: Screening, reason: str, by: User) -> Screening:
     with audit.act(by=by, action="screening.reinstated", reason=reason):
         screening = advance(screening, ScreeningStatus.SCREENED)
         screening.exclusion_reason = ""
-        screening.full_clean()
-        screening.save()
+        save_checked(screening)
     return screening
 
 
@@ -191,8 +190,7 @@ def _judge_and_save(screening: Screening, answers: dict[str, str], *, by: User, 
     _check_dates(screening)
     screening.eligibility = judge(screening.center.study.protocol, screening).as_json()
     with audit.act(by=by, action=action, reason=reason):
-        screening.full_clean()
-        screening.save()
+        save_checked(screening)
     if participant := Participant.objects.filter(screening=screening).first():
         checking.on_saved(participant)
     return screening

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, ledger
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies import activation, dictionary, milestones
 from studies import protocol as protocols
@@ -66,8 +67,7 @@ def create_study(
     if kind == StudyKind.PROSPECTIVE and not synthetic and (against := activation.against_founding(study)):
         raise NotAllowedNow(" ".join(against))
     with audit.act(by=by, action="study.created"):
-        study.full_clean()
-        study.save()
+        save_checked(study)
         files = {"protocol": chosen, "dictionary": book}
         body = {"study": code, "synthetic": synthetic} | {
             name: {"id": file.id, "version": file.version, "digest": file.digest} for name, file in files.items()
@@ -234,14 +234,12 @@ def _check_conflict(user: User, role: str) -> None:
 
 def _report(center: Center, kind: MilestoneKind, *, on: date, by: User, action: str, reason: str = "") -> Center:
     with audit.act(by=by, action=action, reason=reason):
-        center.full_clean()
-        center.save()
+        save_checked(center)
         milestones.record(center=center, kind=kind, on=on, by=by)
     return center
 
 
 def _save(record: Any, *, by: User, action: str, reason: str = "") -> Any:
     with audit.act(by=by, action=action, reason=reason):
-        record.full_clean()
-        record.save()
+        save_checked(record)
     return record

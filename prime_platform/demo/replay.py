@@ -33,6 +33,7 @@ class Diary:
         self.study, self.until = study, until
         self._steps: list[tuple[date, int, Callable[[], None]]] = []
         self._order = count()
+        self.somebody_waits = False
 
     def on(self, day: date, step: Callable[[], None]) -> None:
         """Let `step` happen on `day`; what lies after the end never happens."""
@@ -40,7 +41,10 @@ class Diary:
             heapq.heappush(self._steps, (day, next(self._order), step))
 
     def live(self, software: Software) -> Study:
-        """Go from day to day until nothing is left, then to the end; batches run on fixed days. Returns the study as it stands."""
+        """Go from day to day until nothing is left, then to the end; batches run on fixed days. Returns the study as it stands.
+
+        A batch that nobody waits for leaves no trace, so it is left out: here everybody's inputs are complete when he is enrolled.
+        """
         next_batch = self.study.today()
         while self._steps:
             day = self._steps[0][0]
@@ -51,6 +55,7 @@ class Diary:
             with checking.judged_at_the_end():
                 while self._steps and self._steps[0][0] == day:
                     heapq.heappop(self._steps)[2]()
+        self._go_to(self.until)
         self._seal(self.until, software)
         return self.study
 
@@ -60,6 +65,9 @@ class Diary:
             self.study = setup.advance_clock(study=self.study, days=ahead, by=User.objects.system())
 
     def _seal(self, day: date, software: Software) -> None:
+        if not self.somebody_waits:
+            return
+        self.somebody_waits = False
         self._go_to(day)
         if batch.run(study=self.study, at=self.study.now(), software=software, seconds=600, hold=False):
             anchors.write(study=self.study.code, at=self.study.now())
@@ -96,6 +104,7 @@ def schedule(diary: Diary, patient: Patient, center: Center) -> None:
 def _enrol(diary: Diary, patient: Patient, line: screening.Screening, by: User) -> None:
     participant = enrollment.enroll(screening=screening.Screening.objects.get(pk=line.pk), by=by)
     entry.record_texts(participant=participant, texts=patient.baseline, by=by, submit=True)
+    diary.somebody_waits = True
     _plan_treatment(diary, patient, participant, by)
     _plan_looks(diary, patient, participant, by)
 

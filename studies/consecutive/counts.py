@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from studies.access import Permission, require
 from studies.locking.standing import check_study_open
 from studies.models import Center, SurgeryCount
@@ -33,8 +34,7 @@ def report(*, center: Center, month: date, resections: int, by: User, reason: st
     count = known or SurgeryCount(center=center, month=first)
     count.resections, count.reported_at, count.reported_by = resections, timezone.now(), by
     with audit.act(by=by, action="surgeries.corrected" if known else "surgeries.reported", reason=reason):
-        count.full_clean()
-        count.save()
+        save_checked(count)
     return count
 
 

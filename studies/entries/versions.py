@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from studies import dictionary, dictionary_lint
 from studies.access import Permission, require_operator
 from studies.dictionary_diff import Difference, differences
@@ -63,6 +64,5 @@ def adopt(*, study: Study, version: str, digest: str, reason: str, by: User) -> 
         raise ValidationError(_("This version cannot be adopted: %(faults)s.") % {"faults": "; ".join(faults)})
     study.dictionary_version, study.dictionary_digest = chosen.version, chosen.digest
     with audit.act(by=by, action="study.dictionary_adopted", reason=reason):
-        study.full_clean()
-        study.save()
+        save_checked(study)
     return study

@@ -18,6 +18,7 @@ from pghistory.models import Event
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies import access
 from studies.access import Permission
@@ -57,8 +58,7 @@ def keep(*, study: Study, sources: Sources, report: Report, tables: Tables, by: 
     content = json.dumps(undo, ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
     run.undo_digest = hashlib.sha256(content).hexdigest()
     with audit.act(by=by, action="import.executed"):
-        run.full_clean()
-        run.save()
+        save_checked(run)
     return run, content
 
 
@@ -88,8 +88,7 @@ def undo(*, content: bytes, tables: Tables, reason: str, by: User) -> ImportRun:
             value_import.restore(run.study, said["values"], reason=reason, by=by)
         _remove(lines, tables)
         run.undone_at, run.undone_by = timezone.now(), by
-        run.full_clean()
-        run.save()
+        save_checked(run)
     return run
 
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies import access, entry
 from studies.access import Permission
@@ -64,8 +65,7 @@ def plan(*, study: Study, path: Path, by: User, overwrite: bool = False, reason:
     run.cells, run.plan = [cell.as_json() for cell in cells], _digest(run, cells)
     run.counts = dict(Counter(cell.verdict.value for cell in cells))
     with audit.act(by=by, action="import.planned", reason=run.reason):
-        run.full_clean()
-        run.save()
+        save_checked(run)
     return run
 
 
@@ -82,8 +82,7 @@ def execute(*, run: ImportRun, by: User) -> ImportRun:
         run.executed_at, run.executed_by = timezone.now(), by
         run.undo = {"run": str(run.uuid), "values": changes}
         run.undo_digest = hashlib.sha256(undo_bytes(run)).hexdigest()
-        run.full_clean()
-        run.save()
+        save_checked(run)
     return run
 
 
@@ -111,8 +110,7 @@ def undo(*, run: ImportRun, reason: str, by: User) -> ImportRun:
         with access.importing(by, run.study):
             restore(run.study, run.undo["values"], reason=reason, by=by)
         run.undone_at, run.undone_by = timezone.now(), by
-        run.full_clean()
-        run.save()
+        save_checked(run)
     return run
 
 

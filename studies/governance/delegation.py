@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from studies.access import Permission, require_operator, tasks_of
 from studies.governance import standing
 from studies.models import Center, Delegation, Membership, Study, Training
@@ -33,8 +34,7 @@ def delegate(*, center: Center, user: User, tasks: Iterable[str], since: date, b
     with audit.act(by=by, action="task.delegated", center=center.code):
         for row in made:
             row.recorded_at, row.recorded_by = timezone.now(), by
-            row.full_clean()
-            row.save()
+            save_checked(row)
     return made
 
 
@@ -49,8 +49,7 @@ def end(*, delegation: Delegation, last_day: date, reason: str, by: User) -> Del
         raise ValidationError({"last_day": _("This delegation ends on %(until)s already.") % {"until": delegation.until}})
     delegation.until = last_day
     with audit.act(by=by, action="task.delegation_ended", reason=reason, center=delegation.center.code):
-        delegation.full_clean()
-        delegation.save()
+        save_checked(delegation)
     return delegation
 
 
@@ -71,8 +70,7 @@ def record_training(
     training = Training(study=center.study, user=user, code=code, trained_on=trained_on, expires_on=expires_on, certificate=certificate)
     training.recorded_at, training.recorded_by = timezone.now(), by
     with audit.act(by=by, action="training.recorded", center=center.code):
-        training.full_clean()
-        training.save()
+        save_checked(training)
     return training
 
 

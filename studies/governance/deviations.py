@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies.access import Permission, require
 from studies.governance import conduct
@@ -99,8 +100,7 @@ def report(
         raised_by=by,
     )
     with audit.act(by=by, action="deviation.reported", center=center.code):
-        deviation.full_clean()
-        deviation.save()
+        save_checked(deviation)
     return deviation
 
 
@@ -152,6 +152,5 @@ def reopen(*, deviation: Deviation, reason: str, by: User) -> Deviation:
 
 def _change(deviation: Deviation, *, by: User, action: str, reason: str = "") -> Deviation:
     with audit.act(by=by, action=action, reason=reason, center=deviation.center.code):
-        deviation.full_clean()
-        deviation.save()
+        save_checked(deviation)
     return deviation

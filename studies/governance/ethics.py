@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from studies import milestones
 from studies.access import Permission, require_operator
 from studies.models import Center, ConsentVersion, EthicsApproval
@@ -25,8 +26,7 @@ def file_approval(
     approval = EthicsApproval(center=center, kind=kind, number=number, valid_from=valid_from, valid_until=valid_until)
     approval.recorded_at, approval.recorded_by = timezone.now(), by
     with audit.act(by=by, action="center.ethics_filed", center=center.code):
-        approval.full_clean()
-        approval.save()
+        save_checked(approval)
         milestones.record(center=center, kind=MilestoneKind.GATE_DOCUMENT, on=valid_from, by=by, ref=approval.uuid)
     return approval
 
@@ -42,8 +42,7 @@ def end_approval(*, approval: EthicsApproval, last_day: date, reason: str, by: U
         raise ValidationError({"last_day": _("This approval runs from %(from)s to %(until)s; choose a day within.") % _days(approval)})
     approval.valid_until = last_day
     with audit.act(by=by, action="center.ethics_ended", reason=reason, center=approval.center.code):
-        approval.full_clean()
-        approval.save()
+        save_checked(approval)
     return approval
 
 
@@ -79,8 +78,7 @@ def approve_version(
         recorded_by=by,
     )
     with audit.act(by=by, action="center.consent_version", center=center.code):
-        version.full_clean()
-        version.save()
+        save_checked(version)
     return version
 
 
@@ -93,8 +91,7 @@ def retire_version(*, version: ConsentVersion, last_day: date, reason: str, by: 
     version = ConsentVersion.objects.select_for_update(of=("self",)).select_related("center").get(pk=version.pk)
     version.valid_until = last_day
     with audit.act(by=by, action="center.consent_version_retired", reason=reason, center=version.center.code):
-        version.full_clean()
-        version.save()
+        save_checked(version)
     return version
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.once import once
 from studies.governance import conduct
 from studies.models import Center, Delegation, Membership, Study, Training
 from studies.vocabulary import Role, Task
@@ -39,12 +40,22 @@ def _trained(user: User, task: str, day: date) -> Q:
     return condition
 
 
+@once
+def in_hand(user: User, task: str, center: Center, day: date) -> bool:
+    """The same of one center, which every write asks: two small questions, or three, in place of a long one."""
+    holds = Delegation.objects.filter(_running(day), user=user, task=task, since__lte=day, center=center)
+    return (holds.exists() or _leads(user, center, day)) and not lacking(user, task, center, day)
+
+
+def _leads(user: User, center: Center, day: date) -> bool:
+    return Membership.objects.filter(_running(day), user=user, role=Role.SITE_PI, since__lte=day, center=center).exists()
+
+
 def why_not(user: User, task: str, center: Center, day: date) -> str:
     """The sentence for a person who holds the role but may not do the task at a center on a day."""
     words = {"task": Task(task).label, "center": center}
-    leads = Membership.objects.filter(_running(day), user=user, role=Role.SITE_PI, since__lte=day, center=center).exists()
     held = list(Delegation.objects.filter(user=user, task=task, center=center).order_by("since", "pk"))
-    if not leads and not any(_covers(row, day) for row in held):
+    if not _leads(user, center, day) and not any(_covers(row, day) for row in held):
         return _not_in_hand(held, day, words)
     names = _(", ").join(item.text.say(get_language()) for item in lacking(user, task, center, day))
     return _("Before you work on “%(task)s” at center %(center)s this training must be on record and valid: %(names)s.") % {
@@ -56,9 +67,12 @@ def why_not(user: User, task: str, center: Center, day: date) -> str:
 def lacking(user: User, task: str, center: Center, day: date) -> list[conduct.Training]:
     """The trainings for a task that a person has not, or no longer, on a day."""
     rules = of_protocol(center.study.protocol_id)
+    needed = rules.trainings_for(task) if rules else ()
+    if not needed:
+        return []
     valid = Training.objects.filter(_valid(day), user=user, study=center.study_id, trained_on__lte=day)
     codes = set(valid.values_list("code", flat=True))
-    return [item for item in (rules.trainings_for(task) if rules else ()) if item.code not in codes]
+    return [item for item in needed if item.code not in codes]
 
 
 def of_protocol(protocol_id: str) -> conduct.Conduct | None:

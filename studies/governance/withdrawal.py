@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies import milestones
 from studies.access import Permission, require
@@ -41,8 +42,7 @@ def request_erasure(*, participant: Participant, legal_basis: str, reason: str, 
         requested_by=by,
     )
     with audit.act(by=by, action="erasure.requested", reason=reason, center=participant.center.code):
-        request.full_clean()
-        request.save()
+        save_checked(request)
     return request
 
 
@@ -61,8 +61,7 @@ def decide_erasure(*, request: ErasureRequest, approve: bool, reason: str, by: U
         if request.requested_by_id == by.pk:
             raise PermissionDenied(_("You asked for this erasure; a second person decides on it."))
         request.decided_at, request.decided_by, request.decision = timezone.now(), by, reason.strip()
-        request.full_clean()
-        request.save()
+        save_checked(request)
         if approve:
             _stop(request.participant, by=by)
     return request
@@ -98,6 +97,5 @@ def _stop(participant: Participant, *, by: User) -> None:
     participant = advance(participant, ParticipantStatus.WITHDRAWN)
     participant.withdrawn_on = participant.withdrawn_on or participant.study.today()
     participant.withdrawal = Withdrawal.ERASE
-    participant.full_clean()
-    participant.save()
+    save_checked(participant)
     milestones.record(participant=participant, kind=MilestoneKind.WITHDRAWN, on=participant.withdrawn_on, by=by)

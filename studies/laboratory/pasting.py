@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from studies import entry, lab_paste
 from studies.dictionary import Form, Item
 from studies.lab_paste import Candidate
@@ -61,8 +62,7 @@ def fill(
     source.lines, source.taken_out = {code: each.line for code, each in filled.items()}, list(kept.taken_out)
     source.recorded_at, source.recorded_by = timezone.now(), by
     with audit.act(by=by, action="entry.pasted", reason=reason):
-        source.full_clean()
-        source.save()
+        save_checked(source)
     return source
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from studies.access import require
 from studies.dictionary import Item
 from studies.models import Center, ReferenceRange
@@ -145,6 +146,5 @@ def _locked(row: ReferenceRange) -> ReferenceRange:
 def _save(row: ReferenceRange, *, by: User, action: str, reason: str = "") -> ReferenceRange:
     row.recorded_at, row.recorded_by = timezone.now(), by
     with audit.act(by=by, action=action, reason=reason, center=row.center.code):
-        row.full_clean()
-        row.save()
+        save_checked(row)
     return row

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from accounts import audit, ledger
 from accounts.canonical import digest
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies import setup
 from studies.access import Permission, centers_for, may, require, studies_for
@@ -48,8 +49,7 @@ def unfreeze(*, lock: Lock, reason: str, by: User) -> Lock:
         raise NotAllowedNow(_("Only a freeze that stands can be lifted; a lock is opened by two persons."))
     with audit.act(by=by, action="freeze.lifted", reason=reason):
         lock.released_at, lock.released_by = timezone.now(), by
-        lock.full_clean()
-        lock.save()
+        save_checked(lock)
     return lock
 
 
@@ -87,8 +87,7 @@ def request_unlock(*, lock: Lock, days: int, reason: str, by: User) -> UnlockReq
         lock=lock, center=lock.center, days=days, reason=reason, requested_at=now, requested_by=by, expires_at=now + REQUEST_LASTS
     )
     with audit.act(by=by, action="unlock.requested", reason=reason):
-        request.full_clean()
-        request.save()
+        save_checked(request)
     return request
 
 
@@ -107,8 +106,7 @@ def decide_unlock(*, request: UnlockRequest, approve: bool, answer: str, by: Use
     with audit.act(by=by, action=f"unlock.{status.value}", reason=answer):
         request = advance(request, status)
         request.answer, request.decided_at, request.decided_by = answer, timezone.now(), by
-        request.full_clean()
-        request.save()
+        save_checked(request)
         if approve:
             locked.open_until = timezone.now() + timedelta(days=request.days)
             locked.save()
@@ -239,8 +237,7 @@ def _save(target: Target, strength: str, *, reason: str, by: User) -> Lock:
         record_uuid=target.record_uuid or None, strength=strength, reason=reason, locked_at=timezone.now(), locked_by=by,
     )  # fmt: skip
     with audit.act(by=by, action=f"{strength}.set", reason=reason):
-        made.full_clean()
-        made.save()
+        save_checked(made)
     return made
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.once import remembering
 from accounts.transitions import NotAllowedNow, advance
 from studies.access import require
 from studies.models import CheckRun, Participant, Query, Study
@@ -86,10 +87,12 @@ def settle(*, participants: Iterable[int]) -> Settled:
     rows = [row for row in locked.select_related("study", "center__study", "screening") if row.study.phase in CHECKED_PHASES]
     if not rows:
         return Settled()
-    known, asked, tally = sources.facts(rows), _asked(rows), Settled()
+    with remembering():  # what both ask the rooms for is read once
+        known, held = sources.facts(rows), sources.held(rows)
+    asked, tally = _asked(rows), Settled()
     for row in rows:
         _settle_one(row, rules.in_force(row.study.protocol_id), known[row.pk], asked, tally)
-    verification.refresh(rows)
+    verification.refresh(rows, held)
     return tally
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from studies.access import memberships_of, require
 from studies.models import Assignment, Center, Handover, Membership, Participant
@@ -63,8 +64,7 @@ def assign(*, participants: Iterable[Participant], person: User, by: User, note:
     made = [Assignment(participant=each, person=person, note=note.strip(), assigned_at=timezone.now(), assigned_by=by) for each in listed]
     with audit.act(by=by, action="participant.assigned", reason=note.strip()):
         for row in made:
-            row.full_clean()
-            row.save()
+            save_checked(row)
     return made
 
 
@@ -84,8 +84,7 @@ def hand_over(*, center: Center, giver: User, taker: User, since: date, until: d
     row = Handover(center=center, giver=giver, taker=taker, since=since, until=until, agreed_at=timezone.now(), agreed_by=by)
     row.note = queries.check_text(note, "note")
     with audit.act(by=by, action="list.handed_over", reason=row.note):
-        row.full_clean()
-        row.save()
+        save_checked(row)
     return row
 
 
@@ -101,8 +100,7 @@ def take_back(*, handover: Handover, by: User) -> Handover:
         raise NotAllowedNow(_("This handover has ended."))
     row.since, row.until = min(row.since, today - timedelta(days=1)), today - timedelta(days=1)
     with audit.act(by=by, action="list.taken_back"):
-        row.full_clean()
-        row.save()
+        save_checked(row)
     return row
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow, advance
 from studies.access import centers_for, require
 from studies.models import Center, Participant, Query, QueryMessage
@@ -150,8 +151,7 @@ def _new(pointer: Pointer, center: Center, participant: Participant | None, on: 
 
 
 def _open(query: Query, text: str, by: User) -> Query:
-    query.full_clean()
-    query.save()
+    save_checked(query)
     _say(query, QueryMove.RAISED, text, by)
     return query
 
@@ -163,13 +163,11 @@ def _move(query: Query, to: str, move: str, text: str, by: User, *, corrected: b
         closed = to == QueryStatus.CLOSED
         query.closed_on = query.turned_on if closed else None
         query.closed_at, query.closed_by = (timezone.now(), by) if closed else (None, None)
-        query.full_clean()
-        query.save()
+        save_checked(query)
         _say(query, move, text, by, corrected=corrected)
     return query
 
 
 def _say(query: Query, move: str, text: str, by: User, *, corrected: bool | None = None) -> None:
     message = QueryMessage(query=query, move=move, text=text, corrected=corrected, said_at=timezone.now(), said_by=by)
-    message.full_clean()
-    message.save()
+    save_checked(message)

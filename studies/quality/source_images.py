@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from studies.access import participants_for, require
 from studies.models import Participant, SourceImage
@@ -89,6 +90,5 @@ def _keep(image: SourceImage, picture: masking.Picture, participant: Participant
     image.center, image.participant, image.uploaded_at, image.uploaded_by = participant.center, participant, timezone.now(), by
     image.media_type, image.size, image.width, image.height = picture.media_type, len(picture.data), picture.width, picture.height
     image.sha256 = store.put(picture.data)
-    image.full_clean()
-    image.save()
+    save_checked(image)
     return image

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Installation, User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from studies.access import participants_for, require
 from studies.models import Participant, Verification
@@ -66,9 +67,9 @@ def fingerprint(stored: str) -> str:
 
 
 @transaction.atomic
-def refresh(participants: Sequence[Participant]) -> None:
-    """Bring the rows of these participants in line with what is recorded; the caller holds their locks."""
-    wanted = {held.pointer: held for held in _to_verify(participants)}
+def refresh(participants: Sequence[Participant], held: Iterable[Held]) -> None:
+    """Bring the rows of these participants in line with what the rooms hold of them; the caller holds their locks."""
+    wanted = {each.pointer: each for each in _to_verify(participants, held)}
     rows = {_pointer(row): row for row in Verification.objects.filter(participant__in=participants)}
     people = {each.pk: each for each in participants}
     fresh = [_new(held, people[held.participant]) for at, held in wanted.items() if at not in rows]
@@ -100,15 +101,14 @@ def verify(*, participant: Participant, seen: Mapping[UUID, str], source: str, b
         .select_related("study", "center", "screening")
         .get(pk=participant.pk)
     )
-    refresh([participant])
+    refresh([participant], sources.held([participant]))
     rows = list(Verification.objects.filter(participant=participant, uuid__in=seen).exclude(value_hash="").order_by("pk"))
     if len(rows) != len(seen) or any(row.value_hash != seen[row.uuid] for row in rows):
         raise NotAllowedNow(_("A value changed while you looked at it. Reload the page and compare it again."))
     with audit.act(by=by, action="source.verified", reason=source.strip()):
         for row in rows:
             row.verified_hash, row.source, row.verified_at, row.verified_by = row.value_hash, source.strip(), timezone.now(), by
-            row.full_clean()
-            row.save()
+            save_checked(row)
     return rows
 
 
@@ -127,13 +127,13 @@ def take_back(*, row: Verification, reason: str, by: User) -> Verification:
     return row
 
 
-def _to_verify(participants: Sequence[Participant]) -> Iterable[Held]:
+def _to_verify(participants: Sequence[Participant], held: Iterable[Held]) -> Iterable[Held]:
     key = str(Installation.objects.values_list("uuid", flat=True).get())
     people = {each.pk: (each, rules.in_force(each.study.protocol_id).sampled_percent) for each in participants}
-    for held in sources.held(participants):
-        person, percent = people[held.participant]
-        if held.verification == "critical" or (held.verification == "sampled" and is_sampled(person, held.form, percent, key)):
-            yield held
+    for each in held:
+        person, percent = people[each.participant]
+        if each.verification == "critical" or (each.verification == "sampled" and is_sampled(person, each.form, percent, key)):
+            yield each
 
 
 def _new(held: Held, participant: Participant) -> Verification:

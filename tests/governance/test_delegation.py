@@ -14,8 +14,8 @@ from accounts import audit
 from accounts.models import AccessRecord, User
 from studies import access, consent, screening, setup
 from studies.access import GRANTS, TASK_OF, Permission
-from studies.governance import delegation
-from studies.models import Delegation, Training
+from studies.governance import delegation, standing
+from studies.models import Center, Delegation, Training
 from studies.vocabulary import CENTER_ROLES, STUDY_ROLES, Role, Task
 from tests.studies import world as worlds
 from tests.studies.world import World
@@ -83,6 +83,20 @@ def test_training_comes_first_and_must_be_valid(world: World, nurse: User, on: d
         worlds.screened(world, by=nurse)
     trained(world, nurse, "gcp", on=on, until=until)
     assert access.may(nurse, Permission.SCREEN, world.own) is allowed
+
+
+@pytest.mark.parametrize("dates", [(since, until) for since in (-9, 0, 1) for until in (None, -1, 0) if until is None or since <= until])
+@pytest.mark.parametrize("codes", [(), ("gcp",), ("gcp", "protocol")])
+@pytest.mark.parametrize("expires", [None, -1, 0])
+def test_one_center_is_judged_as_the_list_of_centers_is(world: World, nurse: User, dates, codes, expires) -> None:
+    """What a write asks of its center and what a list asks of all centers are two formulations of one rule."""
+    if codes:
+        trained(world, nurse, *codes, on=TODAY - 30 * DAY, until=None if expires is None else TODAY + expires * DAY)
+    since, until = (None if day is None else TODAY + day * DAY for day in dates)
+    delegated(world, nurse, Task.ELIGIBILITY, since=since, until=until)
+    for user in (nurse, world.people[Role.SITE_PI], world.people[Role.COORDINATOR]):
+        listed = set(Center.objects.filter(standing.delegated(user, Task.ELIGIBILITY, TODAY)))
+        assert {each for each in Center.objects.all() if standing.in_hand(user, Task.ELIGIBILITY, each, TODAY)} == listed
 
 
 def test_only_the_task_delegated_is_open(world: World, nurse: User) -> None:
