@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import OperationalError, ProgrammingError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from psycopg.errors import UndefinedTable
 
 from accounts.canonical import canonical
 from accounts.transitions import advance
@@ -24,16 +25,32 @@ SILENT = timedelta(minutes=30)
 """A run that was not heard of for so long has died, or is at a fold that takes very long: the page says since when."""
 
 
+def check_allowed_here() -> None:
+    """Nothing where no installation stands: no database answers, or one without tables.
+
+    Raises ValidationError where a real study is blinded (docs/blinding.md §2), whoever asks and wherever the work is to be done.
+    """
+    try:
+        codes = registry.blinded_here()
+    except OperationalError:
+        return
+    except ProgrammingError as fault:
+        if isinstance(fault.__cause__, UndefinedTable):
+            return
+        raise
+    if codes:
+        raise ValidationError(
+            _("%(codes)s is blinded here: a model is trained in an installation of its own.") % {"codes": ", ".join(codes)}
+        )
+
+
 @transaction.atomic
 def begin(*, study: Study, kind: str, data_sha256: str, task: Mapping[str, Any]) -> TrainingRun:
     """The run of a task: a new one, or the one that was stopped or killed before its end.
 
     Raises ValidationError where a real study is blinded on this installation (docs/blinding.md §2).
     """
-    if codes := registry.blinded_here():
-        raise ValidationError(
-            _("%(codes)s is blinded here: a model is trained in an installation of its own.") % {"codes": ", ".join(codes)}
-        )
+    check_allowed_here()
     digest, now = hashlib.sha256(canonical({**task, "data": data_sha256})).hexdigest(), timezone.now()
     run = TrainingRun.objects.filter(study=study, task_sha256=digest, status__in=[Status.RUNNING, Status.STOPPED]).first()
     if run is None:

@@ -8,6 +8,7 @@ import zipfile
 from datetime import date, timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -19,7 +20,7 @@ from accounts.models import AccessRecord
 from analysis import cut, dummy_tags
 from followup import committee
 from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
-from predictions.training import table
+from predictions.training import synthetic, table
 from studies import milestones, setup
 from tests import world
 from tests.analysis_db import study as scenes
@@ -271,6 +272,17 @@ def test_training_cut_is_refused_beside_a_blinded_study(site, settings):
     real.activate()
     with pytest.raises(cut.CutRefused, match="REAL is blinded here"):
         cut.freeze(study=site.study, kind="training", on=site.study.today())
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", "2"], ["--workers"]], ids=["here", "processes", "workers"])
+def test_nothing_is_trained_beside_a_blinded_study(site, settings, tmp_path, more):
+    """docs/blinding.md §2: whoever does the work and whether or not a page shows it."""
+    settings.PRIME_DEMO = False
+    scenes.Site(world_of_a_real_study(site)).activate()
+    synthetic.table(400, seed=2, images=False).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(CommandError, match="REAL is blinded here"):
+        call_command("train", "strategy", "--data", tmp_path / "table.csv", "--out", tmp_path / "out", "--tier", "0", *more)
+    assert not (tmp_path / "out").exists()
 
 
 def world_of_a_real_study(site: scenes.Site) -> world.World:

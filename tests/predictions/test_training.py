@@ -141,7 +141,7 @@ def test_feature_that_hardly_varies_is_dropped_before_scaling():
     assert preparation.fit(("clinical_a", "clinical_b"), x).features == ("clinical_a",)
 
 
-def test_thin_strategies_are_not_estimated(tmp_path, capsys):
+def test_thin_strategies_are_not_estimated(db, tmp_path, capsys):
     """docs/models.md §3: three of four strategies cannot be estimated, and the answer says so (exit status 1)."""
     frame = synthetic.table(400, seed=2, images=False)
     frame["strategy"] = np.where(np.arange(400) < 380, "SURG", np.resize(["TACE", "SYS", "TACE_SYS"], 400))

@@ -1,4 +1,7 @@
-"""`manage.py train`: a model, its report, its card and its hashes from one training table. Needs no database but for `--study`."""
+"""`manage.py train`: a model, its report, its card and its hashes from one training table. Needs no database but for `--study`.
+
+Where one answers and holds a real study that is blinded, nothing is trained.
+"""
 
 import subprocess
 import sys
@@ -48,6 +51,7 @@ class Watch:
 
     def begin(self, data_sha256: str) -> None:
         """The table is read. Raises ValidationError for a study that is not there, or where a real study is blinded."""
+        runs.check_allowed_here()
         if not self.options["study"]:
             return
         study = Study.objects.filter(code=self.options["study"]).first()
