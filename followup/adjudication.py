@@ -8,11 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
+from typing import Generic, Protocol, Self, TypeVar
 
 _READERS = 2
 MOST = _READERS + 1
 """No case is read more often."""
 _Z = 1.959963984540054
+
+
+class Reads(Protocol):
+    """What a verdict is made of: one reader's finding, which agrees with another's or not."""
+
+    @property
+    def reader(self) -> str: ...
+
+    def agrees(self, other: Self) -> bool: ...
+
+
+R = TypeVar("R", bound=Reads)
 
 
 class Conclusion(StrEnum):
@@ -41,14 +54,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The committee's conclusion: None while it has none; `third` says whether a third reader is or was needed."""
+class Verdict(Generic[R]):
+    """The readers' conclusion: None while they have none; `third` says whether a third reader is or was needed."""
 
-    reading: Reading | None
+    reading: R | None
     third: bool
 
 
-def verdict(readings: Sequence[Reading]) -> Verdict:
+def verdict(readings: Sequence[R]) -> Verdict[R]:
     """From one, two or three readings in the order they were made. Raises ValueError for a fourth, or a reader who read twice."""
     if len({each.reader for each in readings}) < len(readings) or len(readings) > MOST:
         raise ValueError("a case is read by two, and by a third where they differ, each once")

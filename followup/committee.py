@@ -34,6 +34,7 @@ READ, OPEN = "case.adjudicate", "case.open"
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _CODE = 6
 _CLOSED = (Phase.LOCKED, Phase.PUBLISHED)
+_Found = tuple[AdjudicationCase, Verdict[Reading], list[Reading]]
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def waits(case: AdjudicationCase) -> bool:
     return verdict_of(case).reading is None
 
 
-def verdict_of(case: AdjudicationCase) -> Verdict:
+def verdict_of(case: AdjudicationCase) -> Verdict[Reading]:
     """What the committee concludes of a case so far."""
     return adjudication.verdict(readings_of(case))
 
@@ -167,11 +168,11 @@ def agreement_of(study: Study) -> Agreement:
     )
 
 
-def _read_twice(found: Iterable[tuple[AdjudicationCase, Verdict, list[Reading]]]) -> list[tuple[AdjudicationCase, Verdict, list[Reading]]]:
+def _read_twice(found: Iterable[_Found]) -> list[_Found]:
     return [each for each in found if len(each[2]) > 1]
 
 
-def _state(said: Verdict, readings: Sequence[Reading]) -> str:
+def _state(said: Verdict[Reading], readings: Sequence[Reading]) -> str:
     if said.reading is not None:
         return "concluded"
     return "third" if said.third else ("first", "second")[len(readings)]

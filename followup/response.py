@@ -2,7 +2,8 @@
 
 mRECIST (Lencioni and Llovet 2010) measures the viable part, RECIST 1.1 the whole lesion; from the sums of diameters the rule is the same:
 nothing left is complete response, −30 % or less partial response, +20 % or more progression, else stable disease. New lesions are
-progression whatever was measured. Used after recurrence and for retrospective cohorts; recurrence itself has a table of its own.
+progression whatever was measured. Used after recurrence and for retrospective cohorts; recurrence itself has a table of its own. Several
+scans with their targets, the nadir and what cannot be assessed are in `followup.targets`.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ class Response(StrEnum):
     PARTIAL = "PR"
     STABLE = "SD"
     PROGRESSION = "PD"
+    NOT_EVALUABLE = "NE"
+    """Of a whole scan (`followup.targets`); two sums alone give a reason of `NotUsed` in its place."""
 
 
 class NotUsed(StrEnum):
