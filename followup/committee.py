@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,7 +22,7 @@ from accounts.models import User
 from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from followup import adjudication, case_package
-from followup.adjudication import Kappa, Reading, Verdict
+from followup.adjudication import Kappa, R, Reading, Verdict
 from followup.models import AdjudicationCase, Assessment, CaseReading, Recurrence
 from followup.vocabulary import Conclusion, Finding
 from studies import access
@@ -34,6 +35,7 @@ READ, OPEN = "case.adjudicate", "case.open"
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _CODE = 6
 _CLOSED = (Phase.LOCKED, Phase.PUBLISHED)
+C = TypeVar("C", bound=models.Model)
 _Found = tuple[AdjudicationCase, Verdict[Reading], list[Reading]]
 
 
@@ -68,7 +70,7 @@ def open_cases(*, study: Study, by: User) -> list[AdjudicationCase]:
     Raises PermissionDenied, and NotAllowedNow once the study is locked.
     """
     access.require_operator(by, OPEN, study)
-    study = _open_still(study)
+    study = open_still(study)
     today, seen = study.today(), _seen(study)
     reported = [person for person, day in _reported(study).items() if person not in seen or seen[person] < day]
     followed = Assessment.objects.in_force().filter(participant__study=study, adequate=True).values_list("participant", flat=True)
@@ -77,7 +79,7 @@ def open_cases(*, study: Study, by: User) -> list[AdjudicationCase]:
     people = Participant.objects.in_bulk([*reported, *drawn])
     return [
         AdjudicationCase.objects.create(
-            participant=people[key], code=_code(), cutoff=_closed_on(people[key], today), opened_at=timezone.now(), opened_by=by
+            participant=people[key], code=new_code(), cutoff=_closed_on(people[key], today), opened_at=timezone.now(), opened_by=by
         )
         for key in sorted(people, key=lambda _key: secrets.randbits(64))
     ]
@@ -91,10 +93,9 @@ def read_case(*, case: AdjudicationCase, conclusion: str, by: User, first_seen_d
     an examination.
     """
     access.require(by, READ, case.participant.center)
-    _open_still(case.participant.study)
+    open_still(case.participant.study)
     no_identity.refuse(note=note)
-    with connection.cursor() as cursor:  # two readers at once must see each other; the append-only row cannot be locked itself
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('followup.case', %s))", [case.pk])
+    one_at_a_time("followup.case", case.pk)
     if not cases_for(by).filter(pk=case.pk).exists() or not waits(case):
         raise NotAllowedNow(_("This case needs no further reading from you."))
     if first_seen_day is not None and first_seen_day not in case_package.package_of(case).days:
@@ -108,10 +109,15 @@ def read_case(*, case: AdjudicationCase, conclusion: str, by: User, first_seen_d
 
 
 def cases_for(user: User) -> QuerySet[AdjudicationCase]:
-    """The cases that a reader may and did not read, of no center he ever belonged to; some need no reading any more (`waits`)."""
+    """The cases that a reader may and did not read; some need no reading any more (`waits`)."""
+    return unread_by(user, AdjudicationCase.objects.all())
+
+
+def unread_by(user: User, cases: QuerySet[C]) -> QuerySet[C]:
+    """Of cases with readings, those that a reader may and did not read, of no center he ever belonged to, by their codes."""
     own = Membership.objects.filter(user=user.pk).exclude(center=None).values("center")
-    cases = AdjudicationCase.objects.filter(participant__center__in=access.centers_for(user, READ)).exclude(participant__center__in=own)
-    unread = cases.exclude(readings__reader=user.pk).annotate(read=Count("readings")).filter(read__lt=adjudication.MOST)
+    his = cases.filter(participant__center__in=access.centers_for(user, READ)).exclude(participant__center__in=own)
+    unread = his.exclude(readings__reader=user.pk).annotate(read=Count("readings")).filter(read__lt=adjudication.MOST)
     return unread.select_related("participant__screening", "participant__study", "participant__center").order_by("code")
 
 
@@ -160,9 +166,9 @@ def agreement_of(study: Study) -> Agreement:
     pairs = [(one.conclusion, two.conclusion) for _case, _said, (one, two, *_) in _read_twice(found.values())]
     both = [(each.site, each.central.conclusion) for each in compared]
     return Agreement(
-        states=dict(Counter(_state(said, readings) for _case, said, readings in found.values())),
-        readers=_kappa(pairs),
-        sites=_kappa(both),
+        states=dict(Counter(state_of(said, readings) for _case, said, readings in found.values())),
+        readers=kappa_of(pairs),
+        sites=kappa_of(both),
         same_day=sum(each.site_day == each.central.first_seen_day for each in compared),
         differing=[each for each in compared if each.site != each.central.conclusion or each.site_day != each.central.first_seen_day],
     )
@@ -172,13 +178,15 @@ def _read_twice(found: Iterable[_Found]) -> list[_Found]:
     return [each for each in found if len(each[2]) > 1]
 
 
-def _state(said: Verdict[Reading], readings: Sequence[Reading]) -> str:
+def state_of(said: Verdict[R], readings: Sequence[R]) -> str:
+    """How a case stands, as a code: whom it waits for, or that it is concluded."""
     if said.reading is not None:
         return "concluded"
     return "third" if said.third else ("first", "second")[len(readings)]
 
 
-def _kappa(pairs: Sequence[tuple[str, str]]) -> Kappa | None:
+def kappa_of(pairs: Sequence[tuple[str, str]]) -> Kappa | None:
+    """Cohen's kappa of pairs of findings; None where there is no pair."""
     return adjudication.kappa([str(one) for one, _two in pairs], [str(two) for _one, two in pairs]) if pairs else None
 
 
@@ -209,11 +217,18 @@ def _closed_on(participant: Participant, today: date) -> date:
     return min(today, participant.data_until or today)
 
 
-def _code() -> str:
+def one_at_a_time(kind: str, case: int) -> None:
+    """Two readers of a case at once must see each other; what is append-only cannot be locked itself."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [kind, case])
+
+
+def new_code() -> str:
+    """The letters by which readers know a case; they tell nothing."""
     return "".join(secrets.choice(_LETTERS) for _place in range(_CODE))
 
 
-def _open_still(study: Study) -> Study:
+def open_still(study: Study) -> Study:
     """The study as it is now; no lock comes between until the transaction ends. Raises NotAllowedNow for one that is locked."""
     write_within(study=study.pk)
     now = Study.objects.get(pk=study.pk)

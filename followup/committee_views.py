@@ -17,6 +17,7 @@ from accounts.models import User
 from followup import committee, refusals
 from followup.case_package import Package, package_of
 from followup.models import AdjudicationCase
+from followup.response_words import day_of
 from followup.vocabulary import Conclusion
 from imaging import archive
 from imaging.models import KeySlice
@@ -80,14 +81,25 @@ def case(request: HttpRequest, uuid: UUID) -> HttpResponse:
         messages.success(request, _("Recorded: case %(code)s. It is not shown to you again.") % {"code": shown.code})
         return redirect("cases")
     audit.record(kind="read", by=request.user, subject=f"case {shown.code}")
-    context = {"package": package, "form": form, "looks": [(day_of(look.day), look) for look in package.looks], "uuid": shown.uuid}
+    context = {
+        "package": package,
+        "form": form,
+        "looks": [(day_of(look.day), look) for look in package.looks],
+        "uuid": shown.uuid,
+        "pictures": "case-picture",
+    }
     return render(request, "followup/case.html", context, status=400 if form.errors else 200)
 
 
 @require_GET
 def case_picture(request: HttpRequest, uuid: UUID, picture: UUID) -> HttpResponse:
     """One picture of a case, as the worker drew it."""
-    if not package_of(_case(request.user, uuid)).picture(picture):
+    return picture_of(package_of(_case(request.user, uuid)), picture)
+
+
+def picture_of(package: Package, picture: UUID) -> HttpResponse:
+    """A picture of a package, kept by no cache. Raises Http404 for one that does not belong to it."""
+    if not package.picture(picture):
         raise Http404
     drawn = get_object_or_404(KeySlice.objects.select_related("object"), uuid=picture)
     response = HttpResponse(archive.read(drawn.object.sha256), content_type="image/png")
@@ -99,7 +111,7 @@ def case_picture(request: HttpRequest, uuid: UUID, picture: UUID) -> HttpRespons
 @require_GET
 def adjudication(request: HttpRequest) -> HttpResponse:
     """How far is the committee, and do its readers and the sites agree?"""
-    study = _study(request.user)
+    study = study_of(request.user)
     now = committee.agreement_of(study)
     context = {
         "study": study,
@@ -116,14 +128,9 @@ def adjudication(request: HttpRequest) -> HttpResponse:
 @require_POST
 def cases_open(request: HttpRequest) -> HttpResponse:
     """Open what is due, and as many others by chance."""
-    n = len(committee.open_cases(study=_study(request.user), by=request.user))
+    n = len(committee.open_cases(study=study_of(request.user), by=request.user))
     messages.success(request, ngettext("%(n)s case opened.", "%(n)s cases opened.", n) % {"n": n})
     return redirect("adjudication")
-
-
-def day_of(day: int) -> str:
-    """A day of a case in words: it counts from surgery, day 0."""
-    return _("day %(day)s") % {"day": str(day).replace("-", "\N{MINUS SIGN}")}
 
 
 def _differing(each: committee.Compared) -> tuple[committee.Compared, str, str]:
@@ -142,7 +149,8 @@ def _case(user: User, uuid: UUID) -> AdjudicationCase:
     return found
 
 
-def _study(user: User) -> Study:
+def study_of(user: User) -> Study:
+    """The study whose cases a person opens. Raises PermissionDenied where there is none."""
     study = access.studies_for(user, committee.OPEN).order_by("pk").first()
     if study is None:
         raise PermissionDenied

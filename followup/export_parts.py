@@ -1,11 +1,12 @@
-"""What this room brings to exports: treatment, declarations, assessments, recurrences, deaths and contacts as parts."""
+"""What this room brings to exports: treatment, declarations, assessments, recurrences, deaths, contacts and responses as parts."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import models
 
-from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
+from followup import adjudication, response_cases
+from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, ResponseCase, TreatmentCourse
 from followup.vocabulary import (
     Channel,
     Confirmation,
@@ -19,6 +20,7 @@ from followup.vocabulary import (
     RecurrenceNumber,
     RecurrencePattern,
     RecurrenceSite,
+    ResponseCategory,
     Treatment,
     Vital,
 )
@@ -94,7 +96,37 @@ def parts() -> list[Part]:
             item("channel", "choice", "联系方式", "by", options=choices(Channel)),
             item("vital", "choice", "生存状态", "what was learned of the participant", options=choices(Vital), cdash="SSORRES"),
         ),
+        _response_part(),
     ]
+
+
+def _response_part() -> Part:
+    """Which response was asked for, and what its readers decided; of one that waits for a reader only that it was asked for."""
+    asked = (item("baseline_on", "date", "基线检查日期", "day of baseline"), item("scan_on", "date", "评效检查日期", "day of the scan"))
+    shape = form(
+        "response",
+        "疗效（mRECIST）",
+        "Response (mRECIST)",
+        *asked,
+        item("response", "choice", "疗效", "response", options=choices(ResponseCategory), cdash="RSORRES"),
+        item("readers", "integer", "阅片人数", "number of readers"),
+        item("voided", "choice", "录入有误", "entered in error", options=YES_NO),
+        repeating=True,
+    )
+    columns = Form(shape.code, shape.text, shape.sections, asked)
+
+    def say(row: Any) -> dict[str, Value]:
+        voided = {"voided": Value("no" if row.voided_at is None else "yes")}
+        found = response_cases.found_of(row) if isinstance(row, ResponseCase) else []
+        said = adjudication.verdict(found).reading
+        decided = {"response": Value(said.assessed.response), "readers": Value(str(len(found)))} if said else {}
+        return values_of(columns, row) | decided | voided
+
+    def rows(participants: list[Participant]) -> Iterable[tuple[int, models.Model]]:
+        found = ResponseCase.objects.filter(participant__in=participants).order_by("participant_id", "pk")
+        return ((row.participant_id, row) for row in found.prefetch_related("readings__targets"))
+
+    return Part(shape, FOLLOW_UP, ResponseCase, rows, say, lambda row: str(row.uuid))
 
 
 def _part(model: type[models.Model], code: str, words: tuple[str, str], *items: Any) -> Part:

@@ -8,11 +8,13 @@ import uuid
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
 from accounts import audit
+from followup.targets import LARGEST_MM, MOST_PER_ORGAN, MOST_TARGETS, SMALLEST_MM
 from followup.vocabulary import (
     ALIVE,
     Channel,
@@ -24,10 +26,13 @@ from followup.vocabulary import (
     Finding,
     Intent,
     Modality,
+    NonTargets,
+    NotAssessable,
     Place,
     RecurrenceNumber,
     RecurrencePattern,
     RecurrenceSite,
+    TargetOrgan,
     Treatment,
     Vital,
 )
@@ -277,3 +282,96 @@ class CaseReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.case} {self.place}"
+
+
+def _between(edge: str, sign: str) -> models.Func:
+    """Whether a day lies before (`<`) or after (`>`) all of the scans between."""
+    every = {"arg_joiner": f" {sign} ALL (", "template": "(%(expressions)s))"}  # in the order of the alphabet, as a migration writes it
+    return models.Func(models.F(edge), models.F("between"), output_field=models.BooleanField(), **every)
+
+
+@audit.tracked()
+class ResponseCase(Entry):
+    """How tumours answered treatment at a scan, compared with baseline and the scans between, is asked; readers know the `code` alone."""
+
+    code = models.CharField(max_length=8, unique=True)
+    baseline_on = models.DateField()
+    between = ArrayField(models.DateField(), default=list, blank=True)
+    scan_on = models.DateField()
+
+    class Meta(Entry.Meta):
+        constraints = entered(
+            "responsecase",
+            models.UniqueConstraint(
+                fields=["participant", "baseline_on", "scan_on"],
+                condition=Q(voided_at=None),
+                name="responsecase_asked_once",
+                violation_error_message="The response at this scan has been asked for already.",
+            ),
+            models.CheckConstraint(
+                name="responsecase_scan_after_baseline",
+                violation_error_message="The scan comes after baseline.",
+                condition=Q(scan_on__gt=models.F("baseline_on")),
+            ),
+            models.CheckConstraint(name="responsecase_between_after_baseline", condition=_between("baseline_on", "<")),
+            models.CheckConstraint(name="responsecase_between_before_scan", condition=_between("scan_on", ">")),
+        )
+
+    def __str__(self) -> str:
+        return f"response {self.scan_on}"
+
+
+class ResponseReading(models.Model):
+    """What one reader found at a scan, as the first, second or third; its category follows from it (`targets.assess`). Never changed."""
+
+    case = models.ForeignKey(ResponseCase, models.PROTECT, related_name="readings")
+    place = models.PositiveSmallIntegerField()
+    reader = models.ForeignKey(USER, models.PROTECT, related_name="+")
+    not_assessable = models.CharField(max_length=20, choices=NotAssessable, blank=True)
+    new_lesion = models.BooleanField()
+    non_target = models.CharField(max_length=20, choices=NonTargets)
+    note = models.CharField(max_length=300, blank=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [audit.append_only()]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "place"], name="responsereading_place_once"),
+            models.UniqueConstraint(fields=["case", "reader"], name="responsereading_reader_once"),
+            models.CheckConstraint(name="responsereading_at_most_three", condition=Q(place__in=[1, 2, 3])),
+            models.CheckConstraint(
+                name="responsereading_known_words",
+                condition=Q(non_target__in=NonTargets.values, not_assessable__in=["", *NotAssessable.values]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case} {self.place}"
+
+
+class ResponseTarget(models.Model):
+    """One lesion that a reader measured, in mm; `of_organ` counts the lesions of its organ. Never changed."""
+
+    reading = models.ForeignKey(ResponseReading, models.PROTECT, related_name="targets")
+    place = models.PositiveSmallIntegerField()
+    organ = models.CharField(max_length=20, choices=TargetOrgan)
+    of_organ = models.PositiveSmallIntegerField()
+    baseline_mm = models.DecimalField(max_digits=4, decimal_places=1)
+    between_mm = ArrayField(models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True), default=list, blank=True)
+    scan_mm = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
+
+    class Meta:
+        triggers = [audit.append_only()]
+        constraints = [
+            models.UniqueConstraint(fields=["reading", "place"], name="responsetarget_place_once"),
+            models.UniqueConstraint(fields=["reading", "organ", "of_organ"], name="responsetarget_organ_place_once"),
+            models.CheckConstraint(name="responsetarget_at_most_five", condition=Q(place__range=(1, MOST_TARGETS))),
+            models.CheckConstraint(
+                name="responsetarget_two_of_an_organ", condition=Q(of_organ__range=(1, MOST_PER_ORGAN), organ__in=TargetOrgan.values)
+            ),
+            models.CheckConstraint(name="responsetarget_measurable", condition=Q(baseline_mm__range=(SMALLEST_MM, LARGEST_MM))),
+            models.CheckConstraint(name="responsetarget_size", condition=Q(scan_mm=None) | Q(scan_mm__range=(0, LARGEST_MM))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reading} target {self.place}"

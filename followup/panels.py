@@ -1,4 +1,4 @@
-"""The sections of a participant's page that this room adds: treatment, visits, events; and what of it waits to be done."""
+"""The sections of a participant's page that this room adds: treatment, visits, events, responses; and what of it waits to be done."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from followup import entry, pages
+from followup import entry, pages, response_cases, response_words
 from studies.access import may
 from studies.models import Participant
 from studies.vocabulary import ParticipantStatus
@@ -55,6 +55,16 @@ def events_panel(request: HttpRequest, participant: Participant) -> SafeString:
         **_split(rows),
     }
     return _panel(request, participant, "followup/_events_panel.html", context)
+
+
+def response_panel(request: HttpRequest, participant: Participant) -> SafeString:
+    """How tumours answered treatment, scan by scan, as far as the readers agree; nothing where none was asked for and nobody may ask."""
+    ask = may(request.user, response_cases.ASK, participant.center)
+    cases = response_cases.of_participant(participant)
+    if not cases and not ask:
+        return mark_safe("")
+    rows = [(each.case, response_words.days(each.case), response_words.category(each.response) if each.response else "") for each in cases]
+    return _panel(request, participant, "followup/_response_panel.html", {"rows": rows, "may_ask": ask})
 
 
 def todo(request: HttpRequest, participant: Participant) -> list[dict[str, Any]]:

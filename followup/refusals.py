@@ -6,7 +6,17 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from followup.models import Assessment, CaseReading, Contact, Death, Entry, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
+from followup.models import (
+    Assessment,
+    CaseReading,
+    Contact,
+    Death,
+    Entry,
+    NoAdjuvantDeclaration,
+    Recurrence,
+    ResponseCase,
+    TreatmentCourse,
+)
 
 AGAIN = _("This is recorded already. If that entry is wrong, mark it as entered in error first.")
 SENTENCES: dict[str, tuple[str, Promise]] = {
@@ -21,6 +31,8 @@ SENTENCES: dict[str, tuple[str, Promise]] = {
     "recurrence_first_only": ("first_seen_on", AGAIN),
     "recurrence_confirmed_after_seen": ("confirmed_on", _("It was confirmed before it was first seen. Compare both dates.")),
     "death_once": ("on", AGAIN),
+    "responsecase_asked_once": ("scan_day", _("The response at this scan has been asked for already.")),
+    "responsecase_scan_after_baseline": ("scan_day", _("The scan comes after baseline.")),
     "casereading_recurrence_has_its_day": (
         "first_seen_day",
         _("A recurrence has the examination that showed it first, and nothing else has one."),
@@ -43,5 +55,5 @@ def by_field(error: ValidationError) -> dict[str, list[str]]:
 
 
 def _known() -> dict[str, tuple[str, Promise]]:
-    constraints = [constraint for table in (*TABLES, CaseReading) for constraint in table._meta.constraints]
+    constraints = [constraint for table in (*TABLES, CaseReading, ResponseCase) for constraint in table._meta.constraints]
     return {str(each.get_violation_error_message()): SENTENCES[each.name] for each in constraints if each.name in SENTENCES}

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
+from followup.models import Assessment, Contact, Death, NoAdjuvantDeclaration, Recurrence, ResponseCase, TreatmentCourse
 from followup.pages import VIEW
 from studies.trail.kinds import Kind
 
@@ -33,4 +33,8 @@ KINDS = (
     ),
     Kind(Death, _("Death"), VIEW, signed=True, words=_EVERY | {"cause": _("Cause")}),
     Kind(Contact, _("Contact"), VIEW, signed=True, words=_EVERY | {"outcome": _("Outcome"), "channel": _("By"), "vital": _("Participant")}),
+    Kind(
+        ResponseCase, _("Response asked for"), VIEW, hidden=frozenset({"code"}),
+        words=_EVERY | {"baseline_on": _("Baseline"), "between": _("Scans between"), "scan_on": _("Scan")},
+    ),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from followup import calls, committee_views, payable, views, vital
+from followup import calls, committee_views, payable, response_views, views, vital
 
 urlpatterns = [
     path("payable-visits/", payable.payable_visits, name="payable-visits"),
@@ -18,6 +18,12 @@ urlpatterns = [
     path("cases/<uuid:uuid>/pictures/<uuid:picture>.png", committee_views.case_picture, name="case-picture"),
     path("adjudication/", committee_views.adjudication, name="adjudication"),
     path("adjudication/open/", committee_views.cases_open, name="cases-open"),
+    path("responses/", response_views.responses, name="responses"),
+    path("responses/<uuid:uuid>/", response_views.response, name="response"),
+    path("responses/<uuid:uuid>/pictures/<uuid:picture>.png", response_views.response_picture, name="response-picture"),
+    path("response-agreement/", response_views.response_agreement, name="response-agreement"),
+    path("participants/<uuid:uuid>/response/new/", response_views.response_ask, name="response-ask"),
+    path("followup/response/<uuid:uuid>/void/", response_views.response_void, name="response-void"),
     path("treatment/", views.treatments, name="treatment"),
     path("understand-partial-date/", views.understand_partial_date, name="understand-partial-date"),
     path("participants/<uuid:uuid>/treatment/new/", views.new, {"kind": "course"}, name="course-new"),

@@ -143,3 +143,44 @@ class Conclusion(models.TextChoices):
     FREE = "free", _("no recurrence")
     RECURRENCE = "recurrence", _("recurrence")
     NOT_EVALUABLE = "not_evaluable", _("cannot be judged")
+
+
+class ResponseCategory(models.TextChoices):
+    """The response at a scan; the codes are those of `response.Response`."""
+
+    COMPLETE = "CR", _("complete response")
+    PARTIAL = "PR", _("partial response")
+    STABLE = "SD", _("stable disease")
+    PROGRESSION = "PD", _("progressive disease")
+    NOT_EVALUABLE = "NE", _("not evaluable")
+
+
+class TargetOrgan(models.TextChoices):
+    """Where a measured lesion lies; lymph nodes are judged with what is not measured, because they are never measured at their longest."""
+
+    LIVER = "liver", _("liver")
+    LUNG = "lung", _("lung")
+    ADRENAL = "adrenal", _("adrenal gland")
+    BONE = "bone", _("bone, with soft tissue")
+    PERITONEUM = "peritoneum", _("peritoneum")
+    OTHER = "other", _("another organ")
+
+
+class NonTargets(models.TextChoices):
+    """All lesions that are not measured, taken together; the codes are those of `targets.NonTarget`."""
+
+    NONE = "none", _("there are none")
+    GONE = "gone", _("none enhances any more")
+    PERSISTS = "persists", _("still there")
+    PROGRESSES = "progresses", _("unequivocally larger")
+    NOT_ASSESSED = "not_assessed", _("not assessed")
+
+
+class NotAssessable(models.TextChoices):
+    """Why a scan cannot be judged."""
+
+    NO_TARGET = "no_target", _("no lesion of 10 mm at baseline")
+    NO_ARTERIAL_PHASE = "no_arterial_phase", _("no arterial phase")
+    QUALITY = "quality", _("quality of the images")
+    COVERAGE = "coverage", _("liver not covered")
+    HIDDEN = "hidden", _("lesions hidden, for example by lipiodol")

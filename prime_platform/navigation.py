@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from analysis import cut_views
 from analysis import views as outcome
-from followup import committee, payable, treatment_lists, visit_lists
+from followup import committee, payable, response_cases, treatment_lists, visit_lists
 from followup import pages as followup_pages
 from imaging import feature_list
 from predictions import views as models
@@ -71,7 +71,9 @@ MENU: list[tuple[Promise, list[Place]]] = [
             Place(_("Calls"), "calls", followup_pages.VIEW),
             Place(_("Vital status"), "vital", followup_pages.VIEW),
             Place(_("Cases to read"), "cases", committee.READ, lambda user: len(committee.to_read(user))),
+            Place(_("Responses to read"), "responses", response_cases.READ, lambda user: len(response_cases.to_read(user))),
             Place(_("Adjudication"), "adjudication", committee.OPEN),
+            Place(_("Responses"), "response-agreement", response_cases.ASK),
         ],
     ),
     (

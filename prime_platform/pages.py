@@ -31,7 +31,9 @@ from studies.vocabulary import ParticipantStatus
 Panel = Callable[[HttpRequest, Participant], str]
 PANELS: list[Panel] = [locking_panels.signing_panel, quality_panels.quality_panel, imaging_panels.series_panel]
 """Each gives the HTML of a section for the right column, already escaped, or nothing when the person may not see it."""
-WIDE_PANELS: list[Panel] = [followup_panels.treatment_panel, followup_panels.visits_panel, followup_panels.events_panel]
+WIDE_PANELS: list[Panel] = [
+    followup_panels.treatment_panel, followup_panels.visits_panel, followup_panels.events_panel, followup_panels.response_panel,
+]  # fmt: skip
 """The same for the left, wider column."""
 
 LANES: tuple[tuple[Promise, tuple[Kind, ...]], ...] = (

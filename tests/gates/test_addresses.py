@@ -43,7 +43,7 @@ PLAIN = {
     "measurements", "feature-list", "feature-list-new",
     "schema", "api-participant-list", "api-screening-list", "api-entry-list", "series-list",
     "queries", "queries-close", "queries-raise", "checks", "checks-run", "checks-progress", "verification-due", "completeness", "handovers",
-    "visits", "visits-calendar", "calls", "vital", "cases", "adjudication", "cases-open",
+    "visits", "visits-calendar", "calls", "vital", "cases", "adjudication", "cases-open", "responses", "response-agreement",
     "treatment", "understand-partial-date", "dictionary",
     "risk", "payable-visits", "payable-csv",
     "centers",
@@ -60,7 +60,7 @@ PLAIN = {
 OBJECTS = {
     "course-new": "participant", "window-close": "participant", "declaration-new": "participant", "assessment-new": "participant",
     "recurrence-new": "participant", "death-new": "participant", "contact-new": "participant", "call": "participant",
-    "vital-looked-up": "participant",
+    "vital-looked-up": "participant", "response-ask": "participant",
     "course-void": "course", "declaration-void": "declaration", "assessment-void": "assessment",
     "recurrence-void": "recurrence", "death-void": "death", "contact-void": "contact",
     "screening": "screening", "screening-answers": "screening", "screening-consent": "screening", "enroll": "screening",
@@ -96,15 +96,18 @@ OF_PERSON = {"key-remove"}
 OF_STUDY = OF_REGISTRY | OF_PERSON | {
     "import", "import-execute", "import-drop", "import-undo", "import-refused", "import-undo-file",
     "api-import-detail", "api-import-cells", "api-import-execute", "api-import-undo",
-    "case", "case-picture",
+    "case", "case-picture", "response", "response-picture", "response-void",
 }  # fmt: skip
 """Addresses of an object of the whole study (an import, a case of the committee, a model): for everybody at a center there is none
-(tests/studies/exchange, tests/followup/test_committee.py)."""
-EXPORTS = {"features-csv", "roi-dicom", "query-new", "participant-access"}
+(tests/studies/exchange, tests/followup/test_committee.py, tests/followup/test_response_cases.py)."""
+EXPORTS = {"features-csv", "roi-dicom", "query-new", "participant-access", "response-ask"}
 """Of these, what is not a coordinator's to do, such as taking a file away; he is told so."""
 OF_IMAGES = {"series-volume", "roi-volume"}
 """Of these, what is made of images, which nothing here has (tests/imaging/test_viewer_volumes.py)."""
-MORE = {"form": {"form": "laboratory"}, "form-draft": {"form": "laboratory"}, "case-picture": {"picture": uuid.UUID(int=0)}}
+MORE = {
+    "form": {"form": "laboratory"}, "form-draft": {"form": "laboratory"},
+    "case-picture": {"picture": uuid.UUID(int=0)}, "response-picture": {"picture": uuid.UUID(int=0)},
+}  # fmt: skip
 """What else stands in an address beside its object."""
 METHODS = ("get", "post", "put", "patch", "delete")
 

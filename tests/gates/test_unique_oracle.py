@@ -21,6 +21,7 @@ EXEMPT = {
     "studies_center.center_code_per_study": "centers are made by the operator, who sees them all",
     "studies_participant.participant_study_number": "the platform makes the number, and it begins with the center's code",
     "followup_adjudicationcase.followup_adjudicationcase_code_key": "letters that the platform draws, for cases that the operator opens",
+    "followup_responsecase.followup_responsecase_code_key": "letters that the platform draws, for cases that the operator asks for",
     "imaging_gateway.imaging_gateway_code_key": "center and hash of the gateway's key, registered by the operator",
     "imaging_package.imaging_package_digest_key": "SHA-256 of a manifest that names the gateway: who knows it has the package",
     "imaging_archivedobject.imaging_archivedobject_sha256_key": "SHA-256 of bytes: who knows it has them; only the worker inserts",

@@ -1,4 +1,4 @@
-"""Follow-up and comparison in a browser: a coordinator's due list and calls, an adjudicator, a statistician with R, an investigator.
+"""Follow-up and comparison in a browser: a coordinator's due list and calls, adjudicators, a statistician with R, an investigator.
 
 `PRIME_SHOTS` names a folder for pictures of every screen.
 """
@@ -22,12 +22,13 @@ from playwright.sync_api import Browser, Page, expect
 from accounts.models import User
 from accounts.people import choose_language
 from followup import committee, events, visit_lists
-from followup.models import Assessment, CaseReading, Contact
+from followup.models import Assessment, CaseReading, Contact, ResponseCase, ResponseReading
 from studies import setup
 from studies.models import Participant
 from tests import world as worlds
 from tests.analysis import r
 from tests.analysis_db import study as studies
+from tests.followup import test_response_cases as response_scene
 from tests.journeys.test_every_page import JUDGES
 from tests.world import World
 
@@ -163,6 +164,51 @@ def test_adjudicators_read_and_a_third_decides(desk: Callable[..., Desk]) -> Non
         expect(at.page.locator("[role=status]")).to_contain_text(first.code)
     assert set(CaseReading.objects.values_list("reader__username", "first_seen_day")) == set(readings.items())
     desk(site, "data_manager").look("/adjudication/", "adjudication")
+
+
+def test_response_is_asked_for_measured_by_keyboard_and_decided_by_a_third(desk: Callable[..., Desk]) -> None:
+    """The data manager asks; 50 → 35 is PR for one, 50 → 36 SD for the other; the third decides; the participant's page shows it then."""
+    site = worlds.build()
+    for name in ("adjudicator2", "adjudicator3"):
+        worlds.join(site, name, "adjudicator", None)
+    person = response_scene.recurred(site)
+    manager = desk(site, "data_manager")
+    manager.page.goto(reverse("participant", args=[person.uuid]))
+    ask = reverse("response-ask", args=[person.uuid])
+    manager.page.click(f'a[href="{ask}"]')
+    manager.page.select_option("#id_baseline_day", "60")
+    manager.page.select_option("#id_scan_day", "140")
+    manager.page.click("main button.pri")
+    expect(manager.page.locator("#responses")).to_contain_text("not decided yet")
+    manager.look(ask, "ask")
+    case = ResponseCase.objects.get()
+    address = reverse("response", args=[case.uuid])
+    for name, last in {"adjudicator": "35", "adjudicator2": "36", "adjudicator3": "35"}.items():
+        at = desk(site, name)
+        if name == "adjudicator":
+            at.look("/responses/", "responses")
+            at.look(address, "response")
+            choose_language(user=site.people[name], language="en")
+        at.page.goto("/responses/")
+        at.page.click(f'a[href="{address}"]')
+        at.page.focus("#id_organ_0")
+        at.page.keyboard.type("liver")
+        for diameter in ("50", "45", last):
+            at.page.keyboard.press("Tab")
+            at.page.keyboard.type(diameter)
+        at.page.keyboard.press("Enter")
+        expect(at.page.locator("#result")).to_contain_text("SD, stable disease" if last == "36" else "PR, partial response")
+        expect(at.page.locator("tfoot")).to_contain_text(f"{last}.0")
+        at.picture("calculated")
+        assert not ResponseReading.objects.filter(reader=site.people[name]).exists()
+        at.page.keyboard.press("Control+Enter")
+        expect(at.page.locator("[role=status]").first).to_contain_text(case.code)
+    assert list(ResponseReading.objects.order_by("place").values_list("targets__scan_mm", flat=True)) == [35, 36, 35]
+    nurse = desk(site, "coordinator01")
+    nurse.page.goto(reverse("participant", args=[person.uuid]))
+    expect(nurse.page.locator("#responses")).to_contain_text("PR, partial response")
+    nurse.picture("participant-response")
+    manager.look("/response-agreement/", "response-agreement")
 
 
 def test_statistician_downloads_a_cut_and_r_prints_its_digits(desk: Callable[..., Desk], tmp_path: Path, settings: Any) -> None:
