@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.saving import save_checked
 from accounts.transitions import NotAllowedNow
 from followup import adjudication, case_package, committee, response_words
 from followup.adjudication import Kappa, Verdict
@@ -89,8 +90,7 @@ def ask(*, participant: Participant, baseline_day: int, scan_day: int, by: User)
             participant=participant, code=committee.new_code(), baseline_on=on(baseline_day), between=between, scan_on=on(scan_day),
             recorded_at=timezone.now(), recorded_by=by,
         )  # fmt: skip
-        row.full_clean()
-        row.save()
+        save_checked(row)
     return row
 
 
@@ -127,8 +127,7 @@ def read(
         case=case, place=case.readings.count() + 1, reader=by, not_assessable=not_assessable, new_lesion=new_lesion, non_target=non_target,
         note=note.strip(), read_at=timezone.now(),
     )  # fmt: skip
-    row.full_clean()
-    row.save()
+    save_checked(row)
     met: Counter[str] = Counter()
     for place, each in enumerate(targets, start=1):
         met[each.organ] += 1
@@ -136,8 +135,7 @@ def read(
         measured = ResponseTarget(
             reading=row, place=place, organ=each.organ, of_organ=met[each.organ], baseline_mm=baseline, between_mm=between, scan_mm=scan
         )
-        measured.full_clean()
-        measured.save()
+        save_checked(measured)
     return row
 
 
