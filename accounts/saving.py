@@ -1,7 +1,7 @@
 """Checking and saving one row: the database judges its constraints once, and Django's checks find the sentence where it refuses.
 
 Asking the database for every constraint before saving costs a query each and decides nothing: between the question and the row
-somebody else may have written (docs/architecture.md: invariants stand in the database).
+somebody else may have written (docs/adr/0005-one-write-one-function.md).
 """
 
 from django.db import IntegrityError, models, transaction
