@@ -45,15 +45,11 @@ class AskForm(PageForm):
 
 @dataclass(frozen=True)
 class Line:
-    """One target on the page: its organ and a diameter for each scan."""
+    """One target on the page: its organ, and a diameter for each scan with the words above it."""
 
     number: int
     organ: forms.BoundField
-    diameters: list[forms.BoundField]
-
-    @property
-    def fields(self) -> list[forms.BoundField]:
-        return [self.organ, *self.diameters]
+    diameters: list[tuple[str, forms.BoundField]]
 
 
 class TargetsForm(PageForm):
@@ -101,10 +97,17 @@ class TargetsForm(PageForm):
     def _named(row: int, what: str) -> str:
         return f"{_('Target %(n)s') % {'n': row + 1}}{_(', ')}{what}"
 
+    def heads(self) -> list[str]:
+        """The words above each scan: what it is, and its day."""
+        words = [_("Baseline"), *[_("Scan between")] * (len(self.days) - 2), _("Scan")]
+        return [f"{word}{_(', ')}{day_of(day)}" for word, day in zip(words, self.days, strict=True)]
+
     def lines(self) -> list[Line]:
         """The rows of the table."""
+        heads = self.heads()
         return [
-            Line(row + 1, self[f"organ_{row}"], [self[f"mm_{row}_{scan}"] for scan in range(len(self.days))]) for row in range(MOST_TARGETS)
+            Line(row + 1, self[f"organ_{row}"], [(head, self[f"mm_{row}_{scan}"]) for scan, head in enumerate(heads)])
+            for row in range(MOST_TARGETS)
         ]
 
     def beside(self) -> Iterator[forms.BoundField]:

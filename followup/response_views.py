@@ -46,10 +46,9 @@ def response(request: HttpRequest, uuid: UUID) -> HttpResponse:
             messages.success(request, _("Recorded: case %(code)s. It is not shown to you again.") % {"code": shown.code})
             return redirect("responses")
     audit.record(kind="read", by=request.user, subject=f"response {shown.code}")
-    heads = [(_("Baseline"), days[0]), *((_("between"), day) for day in days[1:-1]), (_("Scan"), days[-1])]
     context = {
         "package": package, "form": form, "looks": [(day_of(look.day), look) for look in package.looks], "uuid": shown.uuid,
-        "pictures": "response-picture", "heads": heads, "baseline": days[0], "scan": days[-1], **result,
+        "pictures": "response-picture", "baseline": days[0], "scan": days[-1], **result,
     }  # fmt: skip
     return render(request, "followup/response.html", context, status=400 if form.errors else 200)
 
@@ -113,8 +112,7 @@ def _result(form: TargetsForm) -> dict[str, Any]:
     """Sums, changes and category of what was typed; `shown` is what a reader must have been shown before he enters it."""
     assessed, sums = form.assessed(), [response_words.millimetres(each) for each in form.sums()]
     return {
-        "sums": sums,
-        "assessed": assessed,
+        "sums": list(zip(form.heads(), sums, strict=True)) if sums else [],
         "category": response_words.category(assessed.response),
         "reason": response_words.reason(assessed),
         "change": response_words.change(assessed.change),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.db import models
-from django.db.models import CheckConstraint, Q
+from django.db.models import CheckConstraint, F, Func, Q
 from pghistory.models import Event
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,8 +153,10 @@ def pairs() -> list[tuple[type[models.Model], str, str]]:
     ]
 
 
-def mentioned(condition: Q) -> set[str]:
+def mentioned(condition: Q | Func) -> set[str]:
     """The fields that a condition reads."""
+    if isinstance(condition, Func):
+        return {each.name for each in condition.get_source_expressions() if isinstance(each, F)}
     read: set[str] = set()
     for child in condition.children:
         read |= mentioned(child) if isinstance(child, Q) else {str(child[0]).split("__")[0].removesuffix("_id")}
