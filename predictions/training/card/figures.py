@@ -1,12 +1,15 @@
 """The card's figures as SVG: points, lines and bars with axes, readable in print and without colour alone. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from html import escape
 
 WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 20, 12, 44
 COLOURS = ("#0b5fa5", "#b3470f", "#4a4a4a", "#2f7d32")
+MOST_TICKS, NEARLY, SIZES = 6, 1e-9, ("1", "2", "2.5", "5", "10", "20", "25", "50")
 LONGEST = 34  # letters of a name beside a bar: as many as fit
 DASHES = ("", "6 4", "2 3", "8 3 2 3")
 
@@ -64,19 +67,28 @@ def bars(values: Sequence[tuple[str, float]], *, title: str) -> str:
 
 def _frame(axes: Axes) -> str:
     parts = [f'<path d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}" fill="none" stroke="#333"/>']
-    for step in range(5):
-        x = axes.x_range[0] + (axes.x_range[1] - axes.x_range[0]) * step / 4
-        y = axes.y_range[0] + (axes.y_range[1] - axes.y_range[0]) * step / 4
-        parts.append(f'<text x="{_x(x, axes):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{_tick(x, axes.x_range)}</text>')
-        parts.append(f'<text x="{LEFT - 6}" y="{_y(y, axes) + 4:.1f}" text-anchor="end">{_tick(y, axes.y_range)}</text>')
+    for x, said in ticks(axes.x_range):
+        parts.append(f'<path d="M{_x(x, axes):.1f} {HEIGHT - BOTTOM}v4" stroke="#333"/>')
+        parts.append(f'<text x="{_x(x, axes):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{said}</text>')
+    for y, said in ticks(axes.y_range):
+        parts.append(f'<path d="M{LEFT} {_y(y, axes):.1f}h-4" stroke="#333"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{_y(y, axes) + 4:.1f}" text-anchor="end">{said}</text>')
+    if axes.y_range[0] < 0 < axes.y_range[1]:
+        parts.append(f'<path d="M{LEFT} {_y(0, axes):.1f}H{WIDTH - RIGHT}" stroke="#999" stroke-width="0.75"/>')
     middle = (HEIGHT - BOTTOM + TOP) / 2
     parts.append(f'<text x="{(WIDTH + LEFT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(axes.x)}</text>')
     parts.append(f'<text transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(axes.y)}</text>')
     return "".join(parts)
 
 
-def _tick(value: float, ends: Point) -> str:
-    return f"{value:.0f}" if ends[1] - ends[0] > 20 else f"{value:.2f}"
+def ticks(ends: Point) -> list[tuple[float, str]]:
+    """At most `MOST_TICKS` round values within an axis, multiples of 1, 2, 2.5 or 5 times a power of ten, and the text of each, exact."""
+    span = ends[1] - ends[0]
+    steps = (Decimal(size).scaleb(math.floor(math.log10(span)) - 1) for size in SIZES)
+    step = next(each for each in steps if span / float(each) <= MOST_TICKS - 1)
+    first, last = math.ceil(ends[0] / float(step) - NEARLY), math.floor(ends[1] / float(step) + NEARLY)
+    digits = max(0, -int(step.normalize().as_tuple().exponent))
+    return [(float(place * step), f"{place * step:.{digits}f}") for place in range(first, last + 1)]
 
 
 def _path(points: Sequence[Point], axes: Axes, steps: bool) -> str:

@@ -203,10 +203,28 @@ def test_what_is_no_number_is_null():
     assert json.loads(outcome.as_json({"a": float("nan"), "b": [float("inf"), 1.0]})) == {"a": None, "b": [None, 1.0]}
 
 
+@pytest.mark.parametrize(
+    ("ends", "texts"),
+    [
+        ((0, 1), "0.0 0.2 0.4 0.6 0.8 1.0"),
+        ((-0.1, 0.2), "-0.1 0.0 0.1 0.2"),
+        ((-0.1, 0.4), "-0.1 0.0 0.1 0.2 0.3 0.4"),
+        ((-0.1, 0.8), "0.0 0.2 0.4 0.6 0.8"),
+        ((0, 0.12), "0.000 0.025 0.050 0.075 0.100"),
+        ((0, 3653), "0 1000 2000 3000"),
+        ((0, 37), "0 10 20 30"),
+    ],
+)
+def test_axis_is_labelled_at_round_values_and_says_them_exactly(ends, texts):
+    """By hand: 1, 2, 2.5 or 5 times a power of ten, at most six of them; a label is never a rounded one."""
+    assert " ".join(said for _, said in figures.ticks(ends)) == texts
+    assert all(float(said) == pytest.approx(value, abs=1e-12) for value, said in figures.ticks(ends))
+
+
 def test_long_numbers_and_names_stand_within_the_picture():
     """Ten years are four digits of at most 8 points each, the middle of them at the end of the axis; nothing is minus zero."""
     drawn = html.fromstring(figures.lines(figures.Axes("Days", "Survival", (0, 3653), (0, 1)), [], title="x"))
-    [last] = [float(each.get("x")) for each in drawn.iter("text") if each.text == "3653"]
+    [last] = [float(each.get("x")) for each in drawn.iter("text") if each.text == "3000"]
     assert last + 4 * 8 / 2 <= figures.WIDTH
     assert page._number(-0.0004) == "0.000"
     [name] = [each for each in html.fromstring(figures.bars([("venous_" + "n" * 60, 1.0)], title="x")).iter("text") if "n" in each.text]
