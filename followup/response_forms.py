@@ -53,16 +53,17 @@ class Line:
 
 
 class TargetsForm(PageForm):
-    """A reader's targets in a table of one row each, what is not measured, and whether there is anything new."""
+    """A reader's targets in a table of one row each, what is not measured, and whether there is anything new.
+
+    Nothing is answered beforehand: an answer that stands there already is one that nobody gave.
+    """
 
     not_assessable = forms.ChoiceField(
         choices=[("", gettext_lazy("it can be judged")), *NotAssessable.choices],
         required=False,
         label=gettext_lazy("Can the scan be judged?"),
     )
-    non_target = forms.ChoiceField(
-        choices=NonTargets.choices, widget=forms.RadioSelect, label=gettext_lazy("Lesions not measured"), initial=NonTargets.NONE
-    )
+    non_target = forms.ChoiceField(choices=NonTargets.choices, widget=forms.RadioSelect, label=gettext_lazy("Lesions not measured"))
     new_lesion = forms.TypedChoiceField(
         choices=[("no", gettext_lazy("no")), ("yes", gettext_lazy("yes"))],
         coerce=lambda text: text == "yes",

@@ -37,7 +37,7 @@ def response(request: HttpRequest, uuid: UUID) -> HttpResponse:
     shown = _case(request.user, uuid)
     package, surgery = response_package_of(shown), shown.participant.screening.surgery_date
     days = [(on - surgery).days for on in (shown.baseline_on, *shown.between, shown.scan_on)]
-    form = TargetsForm(request.POST if request.method == "POST" else None, days=days, initial={"new_lesion": "no"})
+    form = TargetsForm(request.POST if request.method == "POST" else None, days=days)
     result: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         result = _result(form)

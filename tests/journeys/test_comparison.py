@@ -197,6 +197,11 @@ def test_response_is_asked_for_measured_by_keyboard_and_decided_by_a_third(desk:
             at.page.keyboard.press("Tab")
             at.page.keyboard.type(diameter)
         at.page.keyboard.press("Enter")
+        expect(at.page.locator("#id_non_target_0")).to_be_focused()  # neither question is answered beforehand
+        for question in ("#id_non_target_0", "#id_new_lesion_0"):
+            at.page.focus(question)
+            at.page.keyboard.press("Space")
+        at.page.keyboard.press("Enter")
         expect(at.page.locator("#result")).to_contain_text("SD, stable disease" if last == "36" else "PR, partial response")
         expect(at.page.locator("tfoot")).to_contain_text(f"{last}.0")
         at.picture("calculated")
