@@ -1,4 +1,5 @@
-"""The columns of an opening cut that only sensitivity analyses read: the same facts under other rules (TX-02, TX-04, EP-04, EP-09).
+"""The columns of an opening cut that only sensitivity analyses read: the same facts under other rules (TX-02, TX-04, EP-04, EP-09),
+and the days on which each was looked at (EP-08).
 
 Computed beside the primary columns by the same functions.
 """
@@ -7,13 +8,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from analysis.histories import Followed
-from analysis.other_rules import FREE_UNTIL, PREFIX, rules
+from analysis.other_rules import CHECKS, FREE_UNTIL, PREFIX, rules
 from analysis.strategy import Rule, crossover
 from followup.adjudication import Conclusion, Reading
 from followup.history import Recurrence
 from followup.outcomes import Endpoint, ImpossibleHistory, Outcomes, censor_after_missed, censor_at_therapy, derive, free_until
 from followup.partial_date import Imputation, PartialDate
 from followup.schedule import Window
+from followup.surveillance import checked_days
 
 
 def columns(
@@ -39,6 +41,7 @@ def columns(
         found |= _reading(name, endpoint)
     crossed = crossover(surgery=followed.history.surgery, courses=followed.courses, given=followed.actual(outcomes, rule), rule=rule)
     found[FREE_UNTIL] = str(free_until(outcomes, followed.history))
+    found[CHECKS] = " ".join(map(str, checked_days(followed.history, outcomes.rfs.time)))
     return found | {f"{PREFIX}crossover": "" if crossed is None else str((crossed - followed.history.surgery).days)}
 
 

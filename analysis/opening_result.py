@@ -15,12 +15,12 @@ import numpy as np
 
 from accounts import canonical
 from accounts.canonical import number
-from analysis import between_visits, opening_predictions, r_script, sap, survival_times
+from analysis import between_visits, opening_predictions, r_script, sap, surveillance_groups, survival_times
 from analysis.consistency import State, Tag
 from analysis.e_value import e_value, e_value_of_limit
 from analysis.landmark import landmark
 from analysis.opening import Opening
-from analysis.other_rules import FREE_UNTIL, PREFIX
+from analysis.other_rules import CHECKS, FREE_UNTIL, PREFIX
 from analysis.propensity import overlap
 from analysis.result_frame import LOG10, Cells, consistent_of, frame_of
 from analysis.result_json import comparison_json, curve_rows
@@ -64,6 +64,8 @@ def files(opening: Opening, found: Mapping[str, Tag], other_tags: Mapping[str, M
             said["between_visits"] = between_visits.said(
                 compared, frame_of(compared, found, names), landmark=comparison.landmark, seed=comparison.seed, replicates=sap.REPLICATES
             )
+        if CHECKS in rows[0]:
+            said["surveillance"] = surveillance_groups.said(compared, found)
         said |= opening_predictions.worth(
             opening, compared, found, names, landmark=comparison.landmark, horizon=comparison.horizon, seed=comparison.seed
         )
@@ -188,6 +190,7 @@ def _patient(row: Cells, found: Mapping[str, Tag], weights: Mapping[str, float],
         "recommended": (tag.recommended if tag else None) or "",
         "consistent": "" if consistent is None else int(consistent),
         "weight": number(weights[row["patient"]]) if row["patient"] in weights else "",
+        **({"checks": row[CHECKS]} if CHECKS in row else {}),
         **{name: row[name] for name in names},
     }
 

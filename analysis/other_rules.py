@@ -8,6 +8,8 @@ PREFIX = "alt_"
 """What the names of such columns begin with, so that none is mistaken for a confounder."""
 FREE_UNTIL = f"{PREFIX}free_until"
 """The last day known free of disease before the end of recurrence-free survival (EP-07)."""
+CHECKS = f"{PREFIX}checks"
+"""The days from surgery of adequate checks until recurrence-free survival ends, with spaces between (EP-08)."""
 WINDOW = 120
 """The longer window: systemic therapy often starts in weeks 10 to 14."""
 

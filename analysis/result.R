@@ -8,6 +8,17 @@ d <- read.csv("analysis_cut.csv", colClasses = "character", check.names = FALSE,
 d <- d[d$consistent != "", ]
 d$consistent <- as.integer(d$consistent); d$time <- as.numeric(d$rfs_time); d$event <- as.integer(d$rfs_event)
 
+# Checks of the disease until recurrence-free survival ends, by tag and strategy received; a patient's first interval begins at surgery.
+if ("checks" %in% names(d)) for (tag in c("all", unique(d$tag))) for (strategy in c("all", unique(d$strategy))) {
+  g <- d[(tag == "all" | d$tag == tag) & (strategy == "all" | d$strategy == strategy), ]
+  if (nrow(g) == 0) next
+  days <- lapply(strsplit(g$checks, " "), as.numeric); years <- sum(g$time) / 365.25
+  rate <- poisson.test(length(unlist(days)), years); name <- paste("surveillance", tag, strategy, "", sep = ".")
+  say(paste0(name, "checks"), length(unlist(days))); say(paste0(name, "a_year"), rate$estimate[[1]])
+  say(paste0(name, "a_year.lower"), rate$conf.int[1]); say(paste0(name, "a_year.upper"), rate$conf.int[2])
+  say(paste0(name, "interval"), median(unlist(lapply(days, function(each) diff(c(0, each))))))
+}
+
 # Confounders as registered: numbers by the median with a mark where missing, some as log10; text as levels, "unknown" among them.
 columns <- list()
 for (name in confounders) {

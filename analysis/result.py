@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from analysis import predictions_page, sensitivity_page
+from analysis import predictions_page, sensitivity_page, surveillance_page
 from analysis.charts import DAYS_PER_MONTH, Clock, Strand, SurvivalWords, last_shown, survival_chart
 from analysis.models import Publication
 from analysis.result_charts import balance_chart, forest
@@ -41,7 +41,7 @@ def page(publication: Publication) -> dict[str, Any]:
     }
     if comparison:
         shown |= {"both": _both(comparison, said["comparison"], study), "sensitivity": sensitivity_page.page(said)}
-        shown["predictions"] = predictions_page.page(said, study)
+        shown |= {"predictions": predictions_page.page(said, study), "surveillance": surveillance_page.page(said, study)}
     return shown
 
 

@@ -37,10 +37,16 @@ def intensity(observed: Iterable[tuple[History, int]], visits: Sequence[Visit]) 
     """
     checks = planned = days = 0
     for history, time in observed:
-        checks += sum(each.adequate and 0 < (each.on - history.surgery).days <= time for each in history.assessments)
+        checks += len(checked_days(history, time))
         planned += sum(visit.first_day <= time for visit in visits)
         days += time
     return Intensity(checks, planned, days)
+
+
+def checked_days(history: History, until: int) -> tuple[int, ...]:
+    """The days after surgery, up to `until`, on which the disease was adequately looked for; two examinations of one day are one check."""
+    days = {(each.on - history.surgery).days for each in history.assessments if each.adequate}
+    return tuple(sorted(day for day in days if 0 < day <= until))
 
 
 def _rate(count: int, days: int) -> float:

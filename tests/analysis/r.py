@@ -57,4 +57,9 @@ def reported(analysis: dict[str, Any]) -> dict[str, float]:
         for name, values in triples.items():
             found |= {f"{row}.{name}{part}": float(value) for part, value in zip(("", ".lower", ".upper"), values, strict=True)}
         found[f"{row}.p"] = float(said["p"])
+    for one in analysis.get("surveillance", ()):
+        if one["n"]:
+            name = f"surveillance.{one['tag'] or 'all'}.{one['strategy'] or 'all'}"
+            found |= {f"{name}.checks": one["checks"], f"{name}.interval": float(one["interval"])}
+            found |= {f"{name}.a_year{part}": float(value) for part, value in zip(("", ".lower", ".upper"), one["a_year"], strict=True)}
     return found

@@ -141,7 +141,7 @@ def test_kinds_have_exactly_their_columns(site):
     features = [name for name in columns["opening"] if name.startswith("clinical_")]
     assert columns["blinded"] == COMMON
     other = [name for name in columns["opening"] if name.startswith("alt_")]
-    assert len(other) == 18
+    assert len(other) == 19
     assert columns["opening"] == [*COMMON, *other, *confounders, *features]
     assert columns["training"] == [*COMMON, "time", "event", *features]
     assert "clinical_afp_log10" in features
@@ -358,7 +358,9 @@ def test_other_rules_and_readings_stand_beside_the_primary_ones(site):
     [row] = rows_of(cut.freeze(study=site.study, kind="opening", on=site.study.today()))
     assert (row["strategy"], row["alt_w120_strategy"], row["alt_haic_strategy"]) == ("TACE", "TACE_SYS", "TACE")
     assert row["alt_crossover"] == "100"
-    assert row["alt_free_until"] == "180"
+    assert (row["alt_free_until"], row["alt_checks"]) == ("180", "180")
+    [blinded] = rows_of(cut.freeze(study=site.study, kind="blinded", on=site.study.today()))
+    assert not [name for name in blinded if name.startswith("alt_")]
     assert (row["rfs_time"], row["rfs_event"]) == (row["alt_latest_time"], row["alt_latest_event"]) == ("700", "1")
     assert (row["alt_missed_time"], row["alt_missed_event"]) == ("180", "0")
 

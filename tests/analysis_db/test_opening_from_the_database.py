@@ -126,14 +126,16 @@ def test_sealed_study_is_opened_and_published_with_both_rows(desk, tmp_path):
     assert flow["enrolled"] == 160 == flow["consistent"] + flow["inconsistent"] + sum(each["n"] for each in flow["not_evaluable"])
     assert both["naive"]["n"] == both["adjusted"]["n"] == [flow["consistent"], flow["inconsistent"]]
     for language, words in (
-        ("en", ("Unadjusted", "Adjusted", "without a tag", "came true", "What following the recommendation")),
-        ("zh-hans", ("未校正", "校正后", "无标签", "封存预测的实际应验情况", "遵循推荐的价值")),
+        ("en", ("Unadjusted", "Adjusted", "without a tag", "came true", "What following the recommendation", "How closely each group")),
+        ("zh-hans", ("未校正", "校正后", "无标签", "封存预测的实际应验情况", "遵循推荐的价值", "各组的随访检查密度")),
     ):
         shown = page(site.world.people["investigator"], language=language)
         assert shown.status_code == 200
         assert shown["Cache-Control"] == "no-store"
         assert all(word in shown.content.decode() for word in words)
     assert analysis["foretold"][0]["n"] == sum(both["naive"]["n"]) and "refused" in analysis["policy"]
+    looked = {(one["tag"], one["strategy"]): one["n"] for one in analysis["surveillance"]}
+    assert [looked["CONSISTENT", ""], looked["INCONSISTENT", ""]] == both["naive"]["n"]
     between = analysis["between_visits"]
     assert ("naive" in between) == ("adjusted" in between) == (between["refused"] == "")
     exports_are_recorded(site, files)

@@ -28,6 +28,7 @@ def made(seed=3, n=400, centers=4):
                 "strategy_rule": "1", "rfs_time": time, "rfs_event": str(event), "rfs_reason": "RECURRENCE" if event else "NO_ASSESSMENT",
                 "os_time": time, "os_event": "0", "recurrence_time": time, "recurrence_cause": str(event), "window_closed": "2026-04-10",
                 "site_reason": "", "known_on": "2026-02-01", "zone": "Asia/Shanghai",
+                "alt_checks": " ".join(map(str, range(60 + i % 40, int(time) + 1, 80 + i % 31))),
                 "age": f"{55 + 8 * d['x1'][i]:.1f}", "albumin": "" if random.random() < 0.1 else f"{40 + 4 * d['x2'][i]:.1f}",
                 "afp": f"{10 ** (2 + d['x3'][i]):.3g}", "mvi": ["M0", "M1", "M2", ""][random.integers(0, 4)],
             }

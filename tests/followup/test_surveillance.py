@@ -6,7 +6,7 @@ from math import isnan
 import pytest
 
 from followup.history import Assessment, Finding, History
-from followup.surveillance import Intensity, intensity
+from followup.surveillance import Intensity, checked_days, intensity
 from studies.protocol import Visit
 
 SURGERY = date(2026, 1, 1)
@@ -21,6 +21,10 @@ def seen(*days, inadequate=()):
 def test_adequate_checks_under_observation_count_and_what_was_planned_by_then():
     """Two checks of three are adequate, the one after the event and the one on the day of surgery do not count; one window had opened."""
     assert intensity([(seen(0, 30, 90, 100, 400, inadequate=(30,)), 100)], VISITS) == Intensity(checks=2, planned=1, days=100)
+
+
+def test_two_examinations_of_one_day_are_one_check():
+    assert checked_days(seen(90, 30, 90, 0, 100), 99) == (30, 90)
 
 
 def test_rates_are_of_everybody_together():
