@@ -13,14 +13,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from accounts.canonical import number
-from analysis.interval_censoring import FOR_A_PAGE, turnbull
+from analysis.interval_censoring import EXACT, FOR_A_PAGE, turnbull
 from analysis.other_rules import FREE_UNTIL
 from analysis.propensity import overlap
 from analysis.survival_times import Bools, Floats, Ints, codes
 from analysis.weighting import Estimate, design
 from followup.outcomes import DAYS_PER_MONTH
 
-ENOUGH = 1e-6
 MONTH = 36
 _Z = float(ndtri(0.975))
 
@@ -65,7 +64,7 @@ def between_visits(data: Seen, day: float, *, seed: int, replicates: int) -> Bet
     for group in (data.consistent, ~data.consistent):
         if not group.any() or data.left[group].max() < day:
             raise ValueError("one of the groups was not followed up to the month")
-    point = _read(data, day, ENOUGH)
+    point = _read(data, day, EXACT)
     random = np.random.default_rng(seed)
     members = [np.flatnonzero(data.center == each) for each in np.unique(data.center)]
     drawn, failed = [], 0
