@@ -1,44 +1,48 @@
 """What following the recommendation would be worth: R's digits, the truth in simulations, and its negative control (E-CAUSAL-2, AN-09)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from analysis import policy_value as policy
 from analysis.policy_value import Treated, chances, policy_value
 from tests.analysis import r
 
 HORIZON = 1036.0
 
 
-def treated(seed: int, n: int = 400, centers: int = 4, *, effect: float = 0.8, wise: bool = True) -> Treated:
+def treated(seed: int, n: int = 400, centers: int = 4, *, effect: float = 0.8, same: float = 0.0, wise: bool = True) -> Treated:
     """Two strategies of three, x1 says whom the second helps (log hazard -effect·x1), x2 is prognosis; doctors treat the ill more often.
 
-    `wise`: the recommendation is the second where it helps; otherwise it follows prognosis, which helps nobody.
+    `same` is the log hazard that the second saves everybody. `wise`: the recommendation is the second where it helps; otherwise it follows
+    prognosis, which helps nobody.
     """
     random = np.random.default_rng(seed)
     x = random.normal(size=(n, 2))
     center = random.integers(0, centers, n)
     received = (random.random(n) < expit(0.7 * x[:, 1] + 0.4 * x[:, 0])).astype(np.int64)
-    relapse = random.exponential(1 / rate(x, received, effect))
+    relapse = random.exponential(1 / rate(x, received, effect, same))
     followed = random.uniform(600, 2200, n)
     time = np.ceil(np.minimum(relapse, followed))
     return Treated(time, relapse <= followed, center, received, (x[:, 0 if wise else 1] > 0).astype(np.int64), x)
 
 
-def rate(x: np.ndarray, received: np.ndarray, effect: float) -> np.ndarray:
-    return np.exp(0.7 * x[:, 1] - effect * x[:, 0] * received) / 1500
+def rate(x: np.ndarray, received: np.ndarray, effect: float, same: float = 0.0) -> np.ndarray:
+    return np.exp(0.7 * x[:, 1] - (effect * x[:, 0] + same) * received) / 1500
 
 
-def truth(rule: str, effect: float = 0.8) -> float:
-    """The mean of min(T, horizon) under a rule, over a million x: (1 − exp(−λh))/λ, and half a day for rounding up."""
+def truth(rule: str, effect: float = 0.8, same: float = 0.0) -> float:
+    """The mean of min(T, h) under a rule, over a million x, T in whole days: Σ exp(−λd) for d < h, (1 − exp(−λh))/(1 − exp(−λ))."""
     x = np.random.default_rng(0).normal(size=(1_000_000, 2))
     place = {"recommended": x[:, 0] > 0, "first": np.zeros(len(x)), "second": np.ones(len(x))}[rule]
-    hazard = rate(x, place, effect)
-    return float(np.mean((1 - np.exp(-hazard * HORIZON)) / hazard)) + 0.35
+    hazard = rate(x, place, effect, same)
+    return float(np.mean(np.expm1(-hazard * HORIZON) / np.expm1(-hazard)))
 
 
 R_PROGRAM = """
@@ -112,16 +116,36 @@ def test_values_are_the_true_ones_where_the_naive_means_are_not(runs: int) -> No
     assert true[0] - max(true[1:]) > 50
 
 
-def test_right_when_either_model_is_wrong() -> None:
-    """Doubly robust: prognosis hidden from one model at a time moves nothing; hidden from both it does."""
-    effects = []
-    for seed in range(6):
-        data = treated(seed, n=2000, centers=6, effect=0.0)
-        whole = policy_value(data, strategies=2, horizon=HORIZON, seed=0)
-        hidden = policy_value(replace(data, confounders=data.confounders[:, :1]), strategies=2, horizon=HORIZON, seed=0)
-        effects.append([one.fixed[1].value - one.fixed[0].value for one in (whole, hidden)])
-    with_it, without = np.mean(effects, axis=0)
-    assert abs(with_it) < 12 and without < -50
+def _hidden(model: Callable[..., Any]) -> Callable[..., Any]:
+    """The same model, blind to x2: the first and the third argument are the covariates that it learns from and those that it judges."""
+    return lambda x, taught, z, *more: model(x[:, :1], taught, z[:, :1], *more)
+
+
+@pytest.mark.parametrize("runs", [40, pytest.param(400, marks=pytest.mark.soak, id="soak")])
+@pytest.mark.parametrize(("blind", "helps"), [
+    ("", {"same": 0.5}), ("outcome", {"effect": 0.8}), ("outcome", {"same": 0.5}), ("propensity", {"same": 0.5}),
+    ("outcome propensity", {"same": 0.5}),
+])  # fmt: skip
+def test_right_when_either_model_is_wrong(monkeypatch, blind: str, helps: dict[str, float], runs: int) -> None:
+    """Doubly robust: prognosis, which treatment follows, is hidden from one model alone, from both, from none; the truth is known.
+
+    Where x1 says whom the second strategy helps (effect 0.8) the outcome model, which has main effects alone, is wrong twice.
+    """
+    for name, function in (("outcome", "_restricted_means"), ("propensity", "chances")):
+        if name in blind:
+            monkeypatch.setattr(policy, function, _hidden(getattr(policy, function)))
+    found, helps = [], {"effect": 0.0} | helps
+    for seed in range(runs):
+        value = policy_value(treated(1000 + seed, n=2000, centers=8, **helps), strategies=2, horizon=HORIZON, seed=0)
+        found.append([value.fixed[0].value, value.fixed[1].value, value.fixed[1].value - value.fixed[0].value])
+    mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(runs)
+    first, second = (truth(rule, **helps) for rule in ("first", "second"))
+    off = mean - [first, second, second - first]
+    print(f"hidden from {blind or 'none'}, {helps}: off {off.round(1)} ± {error.round(1)} days, {(off / error).round(1)} errors")
+    if blind != "outcome propensity":
+        assert (np.abs(off) < 3 * error).all()
+    else:
+        assert off[0] > 15 and off[1] < -15 and (np.abs(off) > 8 * error).all()
 
 
 def test_a_wise_recommendation_gains_and_one_by_prognosis_does_not() -> None:
