@@ -63,5 +63,13 @@ def _facts(publication: Publication, shown: Mapping[str, Any]) -> dict[str, Any]
         "naive": rows[0],
         "adjusted": rows[1],
         "read_at": both["read_at"] if both else none,
-        "robust": _("robust") if sensitivity.get("robust") else _("not robust"),
+        "robust": _robust(sensitivity),
+        "foretold": _("see How the sealed predictions came true") if shown.get("predictions") else _("not in this report"),
     }
+
+
+def _robust(sensitivity: Mapping[str, Any]) -> str:
+    """Whether the bounds hold 1; with nobody left out there are none."""
+    if sensitivity.get("left_out") == 0:
+        return _("nobody without a tag to bound")
+    return _("robust") if sensitivity.get("robust") else _("not robust")

@@ -19,6 +19,7 @@ from analysis.result_words import reason_word, refusal_sentence
 from analysis.weighting import Comparison, Estimate, Row
 from studies.models import Study
 from studies.protocol import Coded
+from studies.vocabulary import Sex
 
 AFTER_LANDMARK = ("DEATH_BEFORE_L", "RECUR_BEFORE_L", "CENSORED_BEFORE_L", "WITHDRAWN")
 STRATEGY = ("OTHER_MODALITY", "TREATMENT_INCOMPLETE", "INELIGIBLE_POSTHOC")
@@ -81,6 +82,9 @@ def _both(comparison: Comparison, said: dict[str, Any], study: Study) -> dict[st
         "verdict": _("Unadjusted, %(naive)s. Compared like with like, %(adjusted)s.")
         % {"naive": _verdict(comparison.naive.hazard_ratio), "adjusted": _verdict(comparison.adjusted.hazard_ratio)},
         "read_at": round(read_at),
+        "read_within": any(
+            last_shown(curve) >= comparison.horizon for row in (comparison.naive, comparison.adjusted) for curve in row.curves
+        ),
         "months": protocol.horizon_months if read_at == protocol.horizon_read_day else f"{read_at / DAYS_PER_MONTH:.1f}",
         "rows": [
             _row(_("Unadjusted"), _("as registered"), comparison.naive),
@@ -167,7 +171,13 @@ def _covariate(name: str, study: Study) -> str:
     if code.endswith("_missing"):
         return _("%(label)s missing") % {"label": label}
     book = study.dictionary
-    options = {option.code: _brief(option) for option in book.item(code).options} if book.has(code) else {}
+    options = (
+        {option.code: _brief(option) for option in book.item(code).options}
+        if book.has(code)
+        else dict(Sex.choices)
+        if code == "sex"
+        else {}
+    )
     return f"{label} {(options | {'unknown': _('unknown')}).get(level, level)}".strip()
 
 

@@ -161,8 +161,19 @@ def report_stands_alone(site: scenes.Site, folder: Path) -> None:
     assert (shown.status_code, "attachment" in shown["Content-Disposition"]) == (200, True)
     run("report", "--study", "TEST", "--out", folder)
     for language, words in (
-        ("en", ("Unadjusted", "Adjusted", "without a tag", "Generalisability", "TRIPOD+AI items", "Model updating")),
-        ("zh-hans", ("未校正", "校正后", "无标签", "可推广性", "TRIPOD+AI 条目", "模型更新")),
+        (
+            "en",
+            (
+                "Unadjusted",
+                "Adjusted",
+                "without a tag",
+                "Generalisability",
+                "TRIPOD+AI items",
+                "Model updating",
+                "within each strategy: see How",
+            ),
+        ),
+        ("zh-hans", ("未校正", "校正后", "无标签", "可推广性", "TRIPOD+AI 条目", "模型更新", "Brier 评分：见“封存预测")),
     ):
         document = (folder / f"report-{language}.html").read_text()
         assert all(word in document for word in words)
