@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from followup import drugs, treatment
-from followup.models import Assessment, Contact, Death, Entry, NoAdjuvantDeclaration, Recurrence, TreatmentCourse
+from followup.models import Assessment, Contact, Death, Entry, NoAdjuvantDeclaration, Recurrence, ResponseCase, TreatmentCourse
 from followup.partial_date import PartialDate
 from followup.schedule import Standing, Window, standings, windows
 from followup.vocabulary import Intent, Place
@@ -26,6 +26,7 @@ TABLES: dict[str, type[Entry]] = {
     "recurrence": Recurrence,
     "death": Death,
     "contact": Contact,
+    "response": ResponseCase,
 }
 """The kinds of entries by the name that addresses give them."""
 
@@ -161,12 +162,20 @@ def say(row: Entry) -> tuple[str, str, list[str]]:
             more = [row.get_number_display(), row.get_pattern_display(), row.get_confirmed_by_display()]
             details = [row.get_site_display(), row.get_modality_display(), confirmed, *filter(None, more)]
             return _("first recurrence"), row.first_seen_on.isoformat(), details
+        case Death() | Contact() | ResponseCase():
+            return _event(row)
+    raise TypeError(type(row))
+
+
+def _event(row: Death | Contact | ResponseCase) -> tuple[str, str, list[str]]:
+    match row:
         case Death():
             return _("death"), row.on, [row.get_cause_display(), *filter(None, [row.source])]
         case Contact():
             details = [row.get_channel_display(), row.get_outcome_display(), *filter(None, [row.get_vital_display()])]
             return _("contact"), row.on.isoformat(), details
-    raise TypeError(type(row))
+        case ResponseCase():
+            return _("response"), row.scan_on.isoformat(), [_("baseline %(on)s") % {"on": row.baseline_on}]
 
 
 def _course(row: TreatmentCourse) -> tuple[str, str, list[str]]:

@@ -60,11 +60,14 @@ def events_panel(request: HttpRequest, participant: Participant) -> SafeString:
 def response_panel(request: HttpRequest, participant: Participant) -> SafeString:
     """How tumours answered treatment, scan by scan, as far as the readers agree; nothing where none was asked for and nobody may ask."""
     ask = may(request.user, response_cases.ASK, participant.center)
-    cases = response_cases.of_participant(participant)
-    if not cases and not ask:
+    asked = _split(pages.entries(participant, "response"))
+    if not any(asked.values()) and not ask:
         return mark_safe("")
-    rows = [(each.case, response_words.days(each.case), response_words.category(each.response) if each.response else "") for each in cases]
-    return _panel(request, participant, "followup/_response_panel.html", {"rows": rows, "may_ask": ask})
+    rows = [
+        (each.case, response_words.days(each.case), response_words.category(each.response) if each.response else "")
+        for each in (response_cases.of_participant(participant) if asked["rows"] else ())
+    ]
+    return _panel(request, participant, "followup/_response_panel.html", {**asked, "rows": rows, "may_ask": ask})
 
 
 def todo(request: HttpRequest, participant: Participant) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import audit
 from accounts.models import User
-from followup import committee, committee_views, entry, forms, refusals, response_cases, response_words
+from followup import committee, committee_views, entry, forms, pages, refusals, response_cases, response_words
 from followup.case_package import response_package_of
 from followup.models import ResponseCase
 from followup.response_forms import AskForm, TargetsForm
@@ -95,7 +95,7 @@ def response_void(request: HttpRequest, uuid: UUID) -> HttpResponse:
     rows = ResponseCase.objects.filter(participant__in=access.participants_for(request.user, response_cases.ASK))
     row = get_object_or_404(rows.select_related("participant__screening", "participant__center", "participant__study"), uuid=uuid)
     form = forms.VoidForm(request.POST if request.method == "POST" else None)
-    what = response_words.sentence(row)
+    what = pages.sentence(row)
     if request.method == "POST" and form.is_valid():
         try:
             entry.void(row=row, reason=form.cleaned_data["reason"], by=request.user, permission=response_cases.ASK)

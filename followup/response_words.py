@@ -67,8 +67,3 @@ def days(case: ResponseCase) -> str:
     """Which scans are compared: `day 95 → day 180`; the case comes with its participant's screening."""
     surgery = case.participant.screening.surgery_date
     return " → ".join(day_of((on - surgery).days) for on in (case.baseline_on, case.scan_on))
-
-
-def sentence(case: ResponseCase) -> str:
-    """The case in a phrase: what and which scans."""
-    return f"{_('response')}{_(', ')}{days(case)}"

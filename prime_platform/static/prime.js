@@ -55,7 +55,9 @@
   // The one button of a page that is confirmed as a whole, also from within a field.
   document.addEventListener("keydown", (event) => {
     const form = event.key === "Enter" && (event.ctrlKey || event.metaKey) && document.querySelector("form[data-ctrl-enter]");
-    if (form) form.requestSubmit(form.querySelector("button.pri"));
+    if (!form) return;
+    event.preventDefault();  // in a field of one line the browser would press the first button besides
+    form.requestSubmit(form.querySelector("button.pri"));
   });
 
   // Nothing on the page moves while a button of the mouse is down: a button that moved away would miss its click.

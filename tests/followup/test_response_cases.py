@@ -317,6 +317,8 @@ def test_case_asked_in_error_is_voided_with_its_readings_and_may_be_asked_again(
     assert client.post(address, {"reason": "wrong baseline"}).status_code == 302
     assert response_cases.to_read(site.people["adjudicator2"]) == []
     assert response_cases.of_participant(case.participant) == []
+    shown = browser_of(site, "coordinator01").get(reverse("participant", args=[case.participant.uuid])).content.decode()
+    assert "reason: wrong baseline" in shown and "complete response" not in shown
     with pytest.raises(NotAllowedNow):
         entry.void(row=case, reason="again", by=site.people["data_manager"], permission=response_cases.ASK)
     assert asked(site, case.participant).pk != case.pk
