@@ -22,8 +22,9 @@ from prime_platform.exchange import parts_of
 from studies import setup
 from studies.exchange import export
 from studies.models import Participant
-from studies.vocabulary import Role
+from studies.vocabulary import Role, StudyKind
 from tests import replay, world
+from tests.followup.test_committee import drawn
 from tests.followup.test_pages import browser_of
 from tests.world import World
 
@@ -114,6 +115,8 @@ def test_nothing_is_asked_that_would_tell_a_reader_who_recurred(site: World, cas
         events.record_assessment(participant=free, on=on, modality="CT", adequate=True, finding="free", by=site.people["coordinator02"])
     with pytest.raises(NotAllowedNow, match="after a recurrence"), translation.override("en"):
         asked(site, free, 40, 90)
+    free.study.kind = StudyKind.RETROSPECTIVE  # of a cohort that was followed before, everything is known already
+    assert asked(site, free, 40, 90).participant == free
 
 
 def test_case_is_asked_once_from_known_scans_in_their_order(site: World, case: ResponseCase) -> None:
@@ -160,6 +163,16 @@ def test_page_tells_nothing_of_person_center_treatment_and_of_other_readers(site
     secret = [person.study_number, str(person.uuid), *(on.isoformat() for on in (person.screening.surgery_date, case.scan_on)), "seg VI"]
     assert pages[0] == pages[1] == pages[2]
     assert [word for word in (*HIDDEN, *secret, "31.7", "77.7") if word in pages[0]] == []
+
+
+def test_pictures_are_those_of_the_days_of_the_case(site: World, case: ResponseCase, tmp_path: Path, settings) -> None:
+    settings.VAR = tmp_path
+    before, baseline, between, after = (drawn(case.participant, tmp_path, day) for day in (34, 60, 95, 145))
+    client, address = browser_of(site, "adjudicator"), lambda picture: reverse("response-picture", args=[case.uuid, picture.uuid])
+    assert [client.get(address(each)).status_code for each in (baseline, between)] == [200, 200]
+    assert [client.get(address(each)).status_code for each in (before, after)] == [404, 404]
+    for name in ("coordinator01", "data_manager"):
+        assert browser_of(site, name).get(address(baseline)).status_code == 404
 
 
 def test_two_who_agree_close_a_case(site: World, case: ResponseCase) -> None:
