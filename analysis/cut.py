@@ -24,6 +24,7 @@ from accounts.models import LedgerRow, User
 from analysis import adtte, cut_numbers, cut_parquet, cut_variants, dummy_tags, exposure, opening_check, r_script, strategy
 from analysis.cut_inputs import Inputs
 from analysis.histories import Followed, read, rule_of
+from analysis.reading import last_window
 from analysis.strategy import Rule
 from followup import committee
 from followup.outcomes import DAYS_PER_MONTH, ImpossibleHistory, Outcomes, Reason
@@ -135,9 +136,9 @@ def freeze(*, study: Study, kind: str, on: date, commit: str = "") -> Frozen:
 
 def _readable(study: Study, table: bytes, exposures: bytes) -> dict[str, bytes]:
     """The table and the exposures over time with their dictionary, its pooled numbers and the R program that finds the same ones."""
-    months, protocol = (12, 24, 36), study.protocol
+    months, protocol, window = (12, 24, 36), study.protocol, last_window(study.protocol)
     days = sorted({*(round(month * DAYS_PER_MONTH) for month in months), protocol.horizon_read_day})
-    found = {name: number(value) for name, value in cut_numbers.numbers(table, days).items()}
+    found = {name: number(value) for name, value in cut_numbers.numbers(table, days, window).items()}
     columns = next(csv.reader(io.StringIO(table.decode())))
     return {
         CSV: table,
@@ -146,7 +147,7 @@ def _readable(study: Study, table: bytes, exposures: bytes) -> dict[str, bytes]:
         exposure.FILE: exposures,
         "dictionary.csv": cut_numbers.dictionary(columns, {exposure.FILE: exposure.MEANINGS}),
         "numbers.json": canonical(found) + b"\n",
-        "analysis.R": r_script.for_cut(days),
+        "analysis.R": r_script.for_cut(days, window),
     }
 
 

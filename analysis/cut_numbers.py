@@ -11,6 +11,7 @@ import numpy as np
 
 from analysis.competing import cumulative_incidence
 from analysis.kaplan_meier import kaplan_meier, reverse_kaplan_meier
+from analysis.reading import LastWindow, until_closed
 
 MEANINGS = {
     "patient": "study number",
@@ -45,22 +46,26 @@ def dictionary(columns: Sequence[str], beside: Mapping[str, Mapping[str, str]]) 
     return written.getvalue().encode()
 
 
-def numbers(table: bytes, days: Sequence[int]) -> dict[str, float]:
-    """Name → value as `cut.R` prints them: curves at the days that the data reach, medians, incidence by cause; NaN is not estimable."""
+def numbers(table: bytes, days: Sequence[int], window: LastWindow | None = None) -> dict[str, float]:
+    """Name → value as `cut.R` prints them: curves at the days that the data reach, medians, incidence by cause; NaN is not estimable.
+
+    Curves and incidence of what checks detect are read to the end of the last planned `window` (`analysis.reading`).
+    """
     rows = list(csv.DictReader(io.StringIO(table.decode())))
     found = {"patients": float(len(rows))}
     if not rows:
         return found
     column = {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name in _NUMERIC}
     found |= {f"{name}.events": float(column[f"{name}_event"].sum()) for name in ("rfs", "os")}
-    for name in ("rfs", "os"):
-        found |= dict(_curve(name, column[f"{name}_time"], column[f"{name}_event"], days))
+    read = {name: until_closed(column[f"{name}_time"], column[ended], window) for name, ended in _DETECTED.items()}
+    found |= dict(_curve("rfs", read["rfs"], column["rfs_event"], days)) | dict(_curve("os", column["os_time"], column["os_event"], days))
     found["follow_up.median"] = reverse_kaplan_meier(column["rfs_time"], column["rfs_event"]).median()
     if column["recurrence_cause"].any():
-        found |= dict(_incidence(column["recurrence_time"], column["recurrence_cause"], days))
+        found |= dict(_incidence(read["recurrence"], column["recurrence_cause"], days))
     return found
 
 
+_DETECTED = {"rfs": "rfs_event", "recurrence": "recurrence_cause"}
 _NUMERIC = ("rfs_time", "rfs_event", "os_time", "os_event", "recurrence_time", "recurrence_cause")
 
 

@@ -12,6 +12,7 @@ from accounts.canonical import number
 from analysis import foretold, policy_value
 from analysis.consistency import Tag
 from analysis.opening import OpenedSeal, Opening
+from analysis.reading import LastWindow, until_closed
 from analysis.result_frame import Cells, frame_of
 from analysis.survival_times import codes
 from analysis.weighting import Estimate, design
@@ -28,26 +29,30 @@ def said_of(opening: Opening) -> dict[tuple[str, int], Payload]:
 
 
 def worth(
-    opening: Opening, rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str], *, landmark: float, horizon: float, seed: int
-) -> dict[str, Any]:
-    """`foretold` and `policy` as values of canonical JSON; `rows` are those with a tag that counts, `horizon` counts from the landmark."""
+    opening: Opening, rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str], *, landmark: float, horizon: float, seed: int,
+    window: LastWindow | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """`foretold` and `policy` as values of canonical JSON; `rows` are those with a tag that counts, `horizon` counts from the landmark.
+
+    Who was free in the last `window` (days from surgery) counts until its end, as where curves are read (F4).
+    """
     said = said_of(opening)
     beyond = [row for row in rows if float(row["rfs_time"]) > landmark]
     answered = [(row, said.get((row["patient"], found[row["patient"]].tier or 0))) for row in beyond]
     told = [(row, payload) for row, payload in answered if payload is not None and payload.estimates is not None]
-    policy = _policy(beyond, frame_of(beyond, found, names), landmark=landmark, horizon=horizon, seed=seed)
-    return {"foretold": _foretold(told, landmark), "policy": policy}
+    policy = _policy(beyond, frame_of(beyond, found, names), landmark=landmark, horizon=horizon, seed=seed, window=window)
+    return {"foretold": _foretold(told, landmark, window), "policy": policy}
 
 
-def _foretold(told: Sequence[tuple[Cells, Payload]], landmark: float) -> list[dict[str, Any]]:
+def _foretold(told: Sequence[tuple[Cells, Payload]], landmark: float, window: LastWindow | None) -> list[dict[str, Any]]:
     """Every group's performance; empty where no counted prediction came with estimates."""
     if not told:
         return []
     received = [row["strategy"] for row, _payload in told]
     places = [[str(each) for each in INTENSITY].index(name) for name in received]
     survival = np.array([(payload.estimates or ())[place].survival for (_row, payload), place in zip(told, places, strict=True)])
-    time = np.array([float(row["rfs_time"]) - landmark for row, _payload in told])
     event = np.array([row["rfs_event"] == "1" for row, _payload in told])
+    time = until_closed([float(row["rfs_time"]) for row, _payload in told], event, window) - landmark
     days = np.array(HORIZONS) * DAYS_PER_MONTH - landmark
     groups = foretold.performances(time, event, survival, received, months=HORIZONS, days=days)
     return [_performance(one) for one in groups]
@@ -74,13 +79,15 @@ def _performance(one: foretold.Performance) -> dict[str, Any]:
     }
 
 
-def _policy(rows: Sequence[Cells], frame: Mapping[str, Any], *, landmark: float, horizon: float, seed: int) -> dict[str, Any]:
+def _policy(
+    rows: Sequence[Cells], frame: Mapping[str, Any], *, landmark: float, horizon: float, seed: int, window: LastWindow | None
+) -> dict[str, Any]:
     """The value of the recommendation, or the sentence why it cannot be judged."""
     order = {str(strategy): place for place, strategy in enumerate(INTENSITY)}
     try:
         _titles, matrix = design(frame, [name for name in frame if name.startswith("x_")])
         data = policy_value.Treated(
-            time=frame["time"] - landmark,
+            time=until_closed(frame["time"], frame["event"], window) - landmark,
             event=frame["event"] == 1,
             center=codes(frame["center"], len(rows), "the center"),
             received=np.array([order[row["strategy"]] for row in rows], dtype=np.int64),

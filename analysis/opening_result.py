@@ -22,6 +22,7 @@ from analysis.landmark import landmark
 from analysis.opening import Opening
 from analysis.other_rules import CHECKS, FREE_UNTIL, PREFIX
 from analysis.propensity import overlap
+from analysis.reading import LastWindow, last_window, until_closed
 from analysis.result_frame import LOG10, Cells, consistent_of, frame_of
 from analysis.result_json import comparison_json, curve_rows
 from analysis.survival_times import Floats
@@ -67,8 +68,9 @@ def files(opening: Opening, found: Mapping[str, Tag], other_tags: Mapping[str, M
         if CHECKS in rows[0]:
             said["surveillance"] = surveillance_groups.said(compared, found)
         said |= opening_predictions.worth(
-            opening, compared, found, names, landmark=comparison.landmark, horizon=comparison.horizon, seed=comparison.seed
-        )
+            opening, compared, found, names, landmark=comparison.landmark, horizon=comparison.horizon, seed=comparison.seed,
+            window=_window(opening),
+        )  # fmt: skip
     written = {
         "analysis.json": canonical.canonical(said) + b"\n",
         "analysis_cut.csv": _csv(_patient(row, found, weights, names) for row in rows),
@@ -78,7 +80,7 @@ def files(opening: Opening, found: Mapping[str, Tag], other_tags: Mapping[str, M
         written["balance.csv"] = _csv({"covariate": one.name, "before": one.before, "after": one.after} for one in comparison.balance)
         written["replicates.csv"] = _csv(dict(zip(DRAWS, map(number, draw), strict=True)) for draw in comparison.draws)
         written["analysis.R"] = r_script.for_result(
-            landmark=comparison.landmark, horizon=comparison.horizon, confounders=names, log10=sorted(LOG10)
+            landmark=comparison.landmark, horizon=comparison.horizon, window=_window(opening), confounders=names, log10=sorted(LOG10)
         )
     return written
 
@@ -93,12 +95,12 @@ def compare(opening: Opening, rows: Sequence[Cells], found: Mapping[str, Tag], n
     if not rows or not set(OUTCOMES) <= set(rows[0]):
         return None, "the cut holds no evaluable patient with outcomes"
     day = opening.bundle.request["rule"]["landmark_days"]
-    frame = frame_of(rows, found, names)
+    frame, window = frame_of(rows, found, names), _window(opening)
     seed = int(opening.bundle.request_digest[:8], 16)
     try:
         return compare_naive_and_adjusted(
             frame, confounders=[name for name in frame if name.startswith("x_")], seed=seed, replicates=REPLICATES,
-            landmark_day=day, horizon_day=_horizon(opening, frame, day),
+            landmark_day=day, horizon_day=_horizon(window, frame, day), window=window,
         ), ""  # fmt: skip
     except (ValueError, np.linalg.LinAlgError) as error:
         return None, str(error)
@@ -132,14 +134,21 @@ def _reason(reason: str, rows: Sequence[Cells]) -> dict[str, Any]:
     }
 
 
-def _horizon(opening: Opening, frame: Mapping[str, Any], landmark_day: int) -> float | None:
-    """The protocol's reading day (F4), or None (the longest that both groups were observed) where the data end before it."""
+def _window(opening: Opening) -> LastWindow | None:
+    """The window of the last planned check, whose end is the protocol's reading day; None for a cut that names no protocol."""
     named = opening.bundle.body(0).get("protocol")
     if named is None:
         return None
-    day = float(protocol.load(named["id"], named["version"], named["digest"]).horizon_read_day)
-    longest = min(float(frame["time"][frame["consistent"] == group].max(initial=0)) for group in (0, 1))
-    return day if longest >= day > landmark_day else None
+    return last_window(protocol.load(named["id"], named["version"], named["digest"]))
+
+
+def _horizon(window: LastWindow | None, frame: Mapping[str, Any], landmark_day: int) -> float | None:
+    """The protocol's reading day (F4), or None (the longest that both groups were observed) where the data end before it."""
+    if window is None:
+        return None
+    read = until_closed(frame["time"], frame["event"], window)
+    longest = min(float(read[frame["consistent"] == group].max(initial=0)) for group in (0, 1))
+    return window.closes if longest >= window.closes > landmark_day else None
 
 
 def _weights(rows: Sequence[Cells], found: Mapping[str, Tag], names: Sequence[str], day: float) -> dict[str, float]:

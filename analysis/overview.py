@@ -20,6 +20,7 @@ from analysis.histories import Followed
 from analysis.interval_censoring import FOR_A_PAGE, turnbull
 from analysis.kaplan_meier import Curve, kaplan_meier, reverse_kaplan_meier
 from analysis.projection import Projection, project
+from analysis.reading import LastWindow, last_window, until_closed
 from followup.outcomes import ImpossibleHistory, Outcomes, Reason, free_until
 from followup.surveillance import intensity
 from studies import accrual
@@ -45,13 +46,15 @@ class Pooled:
     on: date
     known: list[tuple[Followed, Outcomes]]
     impossible: int
+    window: LastWindow
 
     @property
     def curve(self) -> Curve | None:
         """Recurrence-free survival of all together; None where it would show single patients."""
         if len(self.known) < LEAST_PATIENTS or self.events < LEAST_EVENTS:
             return None
-        return kaplan_meier(*self._times())
+        time, event = self._times()
+        return kaplan_meier(until_closed(time, event, self.window), event)
 
     @property
     def events(self) -> int:
@@ -97,7 +100,7 @@ def pooled(study: Study) -> Pooled:
             known.append((followed, followed.outcomes(on)))
         except ImpossibleHistory:
             impossible += 1
-    return Pooled(on, known, impossible)
+    return Pooled(on, known, impossible, last_window(study.protocol))
 
 
 def page(study: Study, *, sees_seals: bool) -> dict[str, Any]:

@@ -34,8 +34,11 @@ for (name in confounders) {
 }
 x <- do.call(cbind, columns)
 
+# Where a curve is read, who was free in the window of the last planned check counts until it closes: nothing more is looked for before.
+d$read <- ifelse(d$event == 0 & d$time >= opens & d$time < closes, closes, d$time)
+
 # Landmark: who had the event or was censored by then is left out; time restarts there.
-kept <- d$time > landmark; d <- d[kept, ]; x <- x[kept, , drop = FALSE]; d$time <- d$time - landmark
+kept <- d$time > landmark; d <- d[kept, ]; x <- x[kept, , drop = FALSE]; d$time <- d$time - landmark; d$read <- d$read - landmark
 
 area <- function(curve, until) {
   inside <- curve$n.event > 0 & curve$time < until
@@ -49,7 +52,7 @@ say("naive.hazard_ratio.upper", exp(confint.default(fit))[2]); say("naive.p", su
 say("naive.logrank_p", pchisq(survdiff(Surv(time, event) ~ consistent, d)$chisq, 1, lower.tail = FALSE))
 means <- errors <- c()
 for (name in names(groups)) {
-  curve <- survfit(Surv(time, event) ~ 1, d[d$consistent == groups[name], ], conf.type = "log-log")
+  curve <- survfit(Surv(read, event) ~ 1, d[d$consistent == groups[name], ], conf.type = "log-log")
   read <- summary(curve, times = horizon, extend = TRUE)
   say(paste0("naive.survival.", name), read$surv)
   say(paste0("naive.survival.", name, ".lower"), read$lower); say(paste0("naive.survival.", name, ".upper"), read$upper)
@@ -87,7 +90,7 @@ say("adjusted.hazard_ratio", exp(beta)); say("adjusted.hazard_ratio.lower", exp(
 say("adjusted.p", 2 * pnorm(-abs(beta) / sd(drawn$log_hazard_ratio)))
 means <- c()
 for (name in names(groups)) {
-  curve <- survfit(Surv(time, event) ~ 1, e[e$consistent == groups[name], ], weights = weight)
+  curve <- survfit(Surv(read, event) ~ 1, e[e$consistent == groups[name], ], weights = weight)
   value <- log(-log(summary(curve, times = horizon, extend = TRUE)$surv)); reach <- limits(value, paste0("loglog_survival_", name))
   say(paste0("adjusted.survival.", name), exp(-exp(value)))
   say(paste0("adjusted.survival.", name, ".lower"), exp(-exp(reach[2]))); say(paste0("adjusted.survival.", name, ".upper"), exp(-exp(reach[1])))

@@ -17,6 +17,7 @@ from analysis.kaplan_meier import Curve, kaplan_meier
 from analysis.landmark import Excluded, landmark
 from analysis.logrank import logrank
 from analysis.propensity import Balance, Overlap, balance, effective_size, overlap
+from analysis.reading import LastWindow, until_closed
 from analysis.rmst import areas, difference, reaches, restricted_mean
 from analysis.survival_times import Bools, Floats, Ints, codes
 from analysis.weighted_curve import weighted_kaplan_meier
@@ -82,9 +83,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The columns beyond the landmark, each of length n; confounders (n, p)."""
+    """The columns beyond the landmark, each of length n; confounders (n, p). `read` are the times of curves (`analysis.reading`)."""
 
     time: Floats
+    read: Floats
     event: Bools
     consistent: Bools
     recommended: Ints
@@ -113,17 +115,19 @@ def compare_naive_and_adjusted(
     replicates: int,
     landmark_day: float = 90.0,
     horizon_day: float | None = None,
+    window: LastWindow | None = None,
     resample: Resample = "within_center",
 ) -> Comparison:
     """Compare the consistent with the inconsistent in columns time, event, consistent, recommended, center and the confounders.
 
     Time is in days since surgery; numeric confounders enter as they are, text as dummies. `landmark_day` and `horizon_day`
-    (by default the longest that both groups were observed, AN-06) count from surgery too. Resampling is of patients within
-    centers, or of whole centers. Raises ValueError for bad data, one group only, no event, or fewer than two replicates.
+    (by default the longest that both groups were observed, AN-06) count from surgery too, and so does the `window` to whose end
+    curves are read (F4). Resampling is of patients within centers, or of whole centers. Raises ValueError for bad data, one group only, no
+    event, or fewer than two replicates.
     """
     if replicates < 2:
         raise ValueError("a bootstrap needs at least two replicates")
-    names, data, excluded = prepared(frame, confounders, landmark_day)
+    names, data, excluded = prepared(frame, confounders, landmark_day, window)
     horizon = _horizon(data, landmark_day, horizon_day)
     chosen = overlap(data.consistent, data.confounders, (data.center, data.recommended))
     point = _adjusted_point(data, chosen, horizon)
@@ -145,7 +149,9 @@ def compare_naive_and_adjusted(
     )
 
 
-def prepared(frame: Columns, confounders: Sequence[str], day: float) -> tuple[list[str], Prepared, tuple[Excluded, ...]]:
+def prepared(
+    frame: Columns, confounders: Sequence[str], day: float, window: LastWindow | None = None
+) -> tuple[list[str], Prepared, tuple[Excluded, ...]]:
     """Names of the confounders, who is followed beyond the landmark, and who is not. Raises ValueError as the comparison does."""
     consistent = np.asarray(frame["consistent"])
     if consistent.dtype != np.bool_:
@@ -159,7 +165,8 @@ def prepared(frame: Columns, confounders: Sequence[str], day: float) -> tuple[li
     names, columns = design(frame, confounders)
     center, recommended = codes(frame["center"], n, "the center"), codes(frame["recommended"], n, "the recommendation")
     mask = kept.kept
-    data = Prepared(kept.time, kept.event, consistent[mask], recommended[mask], center[mask], columns[mask])
+    read = until_closed(kept.time, kept.event, window and window.since(day))
+    data = Prepared(kept.time, read, kept.event, consistent[mask], recommended[mask], center[mask], columns[mask])
     return names, data, kept.excluded
 
 
@@ -185,7 +192,7 @@ def design(frame: Columns, names: Sequence[str]) -> tuple[list[str], Floats]:
 
 
 def _horizon(data: Prepared, landmark_day: float, horizon_day: float | None) -> float:
-    longest = min(float(data.time[data.consistent].max()), float(data.time[~data.consistent].max()))
+    longest = min(float(data.read[data.consistent].max()), float(data.read[~data.consistent].max()))
     horizon = longest if horizon_day is None else horizon_day - landmark_day
     if not horizon > 0:
         raise ValueError("the horizon must lie beyond the landmark")
@@ -194,7 +201,7 @@ def _horizon(data: Prepared, landmark_day: float, horizon_day: float | None) -> 
 
 def _naive_row(data: Prepared, horizon: float) -> Row:
     fit = cox(data.consistent, data.time, data.event)
-    curves = _pair(data, lambda member: kaplan_meier(data.time[member], data.event[member]))
+    curves = _pair(data, lambda member: kaplan_meier(data.read[member], data.event[member]))
     means = difference(restricted_mean(curves[0], horizon), restricted_mean(curves[1], horizon))
     low, high = fit.hazard_ratio_interval()[0]
     sizes = _sizes(data)
@@ -223,7 +230,7 @@ def _adjusted_row(data: Prepared, chosen: Overlap, point: _Point, repeats: list[
 
 def _adjusted_point(data: Prepared, chosen: Overlap, horizon: float) -> _Point:
     fit = cox(data.consistent, data.time, data.event, strata=data.recommended, weights=chosen.weight)
-    curves = _pair(data, lambda member: weighted_kaplan_meier(data.time[member], data.event[member], chosen.weight[member]))
+    curves = _pair(data, lambda member: weighted_kaplan_meier(data.read[member], data.event[member], chosen.weight[member]))
     survival = [float(curve.at(horizon).survival[0]) for curve in curves]
     with np.errstate(divide="ignore", invalid="ignore"):
         transformed = np.log(-np.log(np.array(survival)))
