@@ -23,6 +23,7 @@ from followup.partial_date import PartialDate
 from followup.vocabulary import Intent
 from studies import access, milestones
 from studies.governance import withdrawal
+from studies.locking.holding import stand_in_line
 from studies.models import Participant
 from studies.quality import checking, no_identity
 from studies.vocabulary import MilestoneKind, StudyKind
@@ -73,6 +74,7 @@ def writing(*, participant: Participant, by: User, action: str, permission: str,
     access.require(by, permission, participant.center)
     withdrawal.check_entry(participant, days=(), reason=late_reason)
     no_identity.refuse(late_reason=late_reason)
+    stand_in_line(participant.pk)
     with audit.act(by=by, action=action, reason=late_reason, center=participant.center.code):
         yield
 
@@ -96,6 +98,7 @@ def void(*, row: E, reason: str, by: User, permission: str = EVENT) -> E:
         raise ValidationError({"reason": _("Say why this entry is wrong; the reason stays in the history.")})
     no_identity.refuse(reason=reason)
     access.require(by, permission, row.participant.center)
+    stand_in_line(row.participant_id)
     fresh = type(row).objects.select_for_update(of=("self",)).get(pk=row.pk)
     if fresh.voided_at is not None:
         raise NotAllowedNow(_("This entry was already marked as entered in error."))

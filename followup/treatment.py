@@ -15,6 +15,7 @@ from followup.models import NoAdjuvantDeclaration, TreatmentCourse
 from followup.partial_date import PartialDate
 from followup.vocabulary import DrugClass, Intent, Place
 from studies import milestones
+from studies.locking.holding import stand_in_line
 from studies.models import Participant
 
 
@@ -93,7 +94,7 @@ def close_window(*, participant: Participant, on: date, by: User, ref: UUID | No
         raise ValidationError(
             {"on": _("The treatment window ends on %(end)s; close it on that day or later.") % {"end": window_end(participant)}}
         )
-    Participant.objects.select_for_update(no_key=True, of=("self",)).get(pk=participant.pk)  # two clicks say it once
+    stand_in_line(participant.pk)  # two clicks say it once
     if milestones.in_force().filter(participant=participant, kind="window_closed").exists():
         return
     entry.check_withdrawal(participant, on)

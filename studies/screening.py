@@ -20,6 +20,7 @@ from studies import eligibility
 from studies.access import Permission, require
 from studies.eligibility import Eligibility
 from studies.expressions import Fact
+from studies.locking.holding import stand_in_line
 from studies.locking.standing import check_study_open
 from studies.models import Center, Participant, Screening
 from studies.protocol import Protocol
@@ -189,9 +190,12 @@ def _judge_and_save(screening: Screening, answers: dict[str, str], *, by: User, 
     screening.answers = {code: answer for code, answer in answers.items() if answer != ""}
     _check_dates(screening)
     screening.eligibility = judge(screening.center.study.protocol, screening).as_json()
+    participant = Participant.objects.filter(screening=screening).first() if screening.pk else None
+    if participant:
+        stand_in_line(participant.pk)
     with audit.act(by=by, action=action, reason=reason):
         save_checked(screening)
-    if participant := Participant.objects.filter(screening=screening).first():
+    if participant:
         checking.on_saved(participant)
     return screening
 

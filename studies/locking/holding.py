@@ -2,6 +2,8 @@
 
 from django.db import connection
 
+from studies.models import Participant
+
 
 def hold(*, study: int, center: int | None = None) -> None:
     """Let no write of the center (of the study, without a center) be under way until this transaction ends.
@@ -11,6 +13,15 @@ def hold(*, study: int, center: int | None = None) -> None:
     what, key = ("study", study) if center is None else ("center", center)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [f"prime/lock/{what}", key])
+
+
+def stand_in_line(participant: int) -> None:
+    """Hold a participant's row until this transaction ends: what comes before the first write of a record of his.
+
+    The triggers of that write take the shared locks, and who signs or locks holds the row before asking for the exclusive ones: in
+    any other order a write and a signature wait for each other.
+    """
+    Participant.objects.select_for_update(no_key=True, of=("self",)).get(pk=participant)
 
 
 def write_within(*, study: int) -> None:

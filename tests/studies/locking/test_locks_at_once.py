@@ -8,6 +8,7 @@ import pytest
 from django.db import DatabaseError, connections, transaction
 
 from accounts.transitions import NotAllowedNow
+from followup import entry
 from followup.models import TreatmentCourse
 from prime_platform.demo import papers
 from studies import consent, enrollment
@@ -104,6 +105,34 @@ def test_of_many_writes_and_a_signature_none_slips_between_hash_and_mark():
     held = signing.standings([person.pk])[person.pk]
     assert (held.signature.invalidated_at is None) == (held.changed == [])
     assert TreatmentCourse.objects.filter(participant=person).count() == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_write_under_way_and_a_signature_do_not_wait_for_each_other(monkeypatch):
+    """The write has stored its row and not yet judged the participant when somebody signs: the signature waits, and covers the row."""
+    site = world.build()
+    person = patient(site)
+    stored, go_on = threading.Event(), threading.Event()
+    save = entry.save_checked
+
+    def save_and_pause(row):
+        save(row)
+        stored.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(entry, "save_checked", save_and_pause)
+
+    def sign():
+        assert stored.wait(30)
+        threading.Timer(0.5, go_on.set).start()
+        return signing.sign(participant=person, meaning="approved", proof=PROOF, by=site.people["site_pi01"])
+
+    written, given = run(lambda: course(site, person, days=9), sign)
+    assert not isinstance(written, Exception), written
+    assert isinstance(given, Signature), given
+    held = signing.standings([person.pk])[person.pk]
+    assert held.holds
+    assert TreatmentCourse.objects.filter(participant=person).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
