@@ -20,6 +20,7 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;border-bottom:1px solid #bbb;margin-top
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
 td.n{text-align:right;font-variant-numeric:tabular-nums}svg{max-width:28rem;width:100%;display:inline-block;margin:.5rem 1rem .5rem 0}
 .hash{overflow-wrap:anywhere;font:.85em ui-monospace,monospace}.scroll{overflow-x:auto}
+td:first-child{min-width:6rem}td:last-child{overflow-wrap:anywhere}
 @media print{h2{break-after:avoid}svg,table{break-inside:avoid}}
 """
 
